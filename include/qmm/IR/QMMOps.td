@@ -36,18 +36,20 @@ def QMM_ParameterOp : QMM_Op<"parameter", [Pure]> {
 
     The file's shape equals the result's up to extents of 1; its dtype is the
     result's element type, where i8 stands for packed 4-bit codes too and a
-    one-byte float may be stored as U8.
+    one-byte float may be stored as U8.  The memref form, which bufferization
+    produces, is read-only.
 
     Constraints:
     1. The key has the form `scope::name`, both non-empty.
-    2. The result has a static shape.
+    2. The result is a tensor or a memref of static shape.
 
     ```mlir
     %w = qmm.parameter "model::fc1.weight" : tensor<1024x128xi8>
     ```
   }];
   let arguments = (ins StrAttr:$key, OptionalAttr<I64Attr>:$digest);
-  let results = (outs AnyStaticShapeTensor:$result);
+  let results = (outs AnyTypeOf<[AnyStaticShapeTensor, AnyStaticShapeMemRef],
+                                "tensor or memref of static shape">:$result);
   let assemblyFormat = [{
     $key (`digest` $digest^)? attr-dict `:` type($result)
   }];
@@ -109,7 +111,9 @@ def QMM_DisassembleOp : QMM_Op<"disassemble", [Pure]> {
 // Conversions
 //===----------------------------------------------------------------------===//
 
-def QMM_QuantizeOp : QMM_Op<"quantize", [Pure, AttrSizedOperandSegments]> {
+def QMM_QuantizeOp : QMM_Op<"quantize", [
+    Pure, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>]> {
   let summary = "Wide to quantized: round to nearest even, saturate.";
   let description = [{
     Without `scale` the scales are computed from the data by the scheme's rule
@@ -135,7 +139,8 @@ def QMM_QuantizeOp : QMM_Op<"quantize", [Pure, AttrSizedOperandSegments]> {
     4. `precision` is f32, bf16 or f16.
     5. `e8m0_rounding` other than `ceil` needs a scheme with E8M0 scales that
        are computed.
-    6. `scale_precision_input` needs computed scales.
+    6. `scale_precision_input` needs the scale of the whole tensor computed:
+       neither `scale` nor `tensor_scale` is given.
 
     ```mlir
     %q = qmm.quantize %x : tensor<?x256xbf16> -> !qmm.tensor<?x256xbf16, fp8>
@@ -159,7 +164,8 @@ def QMM_QuantizeOp : QMM_Op<"quantize", [Pure, AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
-def QMM_DequantizeOp : QMM_Op<"dequantize", [Pure]> {
+def QMM_DequantizeOp : QMM_Op<"dequantize", [
+    Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>]> {
   let summary = "Quantized to wide.";
   let description = [{
     element * block scale (* tensor scale), computed in f32 and rounded once to
@@ -199,6 +205,11 @@ def QMM_RelayoutOp : QMM_Op<"relayout", [Pure]> {
   let hasVerifier = 1;
   let hasFolder = 1;        // same type: the input
   let hasCanonicalizer = 1; // relayout(relayout(x))
+  let extraClassDeclaration = [{
+    static QuantizedTensorType inferResultType(QuantizedTensorType input,
+                                               LayoutAttr layout);
+  }];
+  let builders = [OpBuilder<(ins "Value":$input, "LayoutAttr":$layout)>];
 }
 
 def QMM_AmaxOp : QMM_Op<"amax", [Pure]> {
@@ -219,8 +230,9 @@ def QMM_AmaxOp : QMM_Op<"amax", [Pure]> {
 // Products
 //===----------------------------------------------------------------------===//
 
-def QMM_ScaledMatmulOp
-    : QMM_Op<"scaled_matmul", [Pure, AttrSizedOperandSegments]> {
+def QMM_ScaledMatmulOp : QMM_Op<"scaled_matmul", [
+    Pure, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>]> {
   let summary = "activation(A * B^T + bias + residual), quantized or wide.";
   let description = [{
     `a` is [batch..., M, K], `b` is [batch..., N, K] or [N, K] for all batches;
@@ -264,9 +276,23 @@ def QMM_ScaledMatmulOp
     (`,` type($amax)^)?
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// [batch..., M, N] of valid operand types.
+    static SmallVector<int64_t> inferResultShape(ShapedType a, ShapedType b);
+    /// The wide result.
+    static RankedTensorType inferResultType(ShapedType a, ShapedType b,
+                                            Type elementType);
+    /// The quantized result.
+    static QuantizedTensorType inferResultType(ShapedType a, ShapedType b,
+                                               Type expressed,
+                                               SchemeAttr scheme,
+                                               LayoutAttr layout);
+  }];
 }
 
-def QMM_LinearOp : QMM_Op<"linear", [Pure, AttrSizedOperandSegments]> {
+def QMM_LinearOp : QMM_Op<"linear", [
+    Pure, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>]> {
   let summary = "A linear layer whose activation isn't decided yet.";
   let description = [{
     activation(input * weight^T + bias), as a checkpoint describes it: `input` is
@@ -322,7 +348,8 @@ def QMM_DimOp : QMM_Op<"dim", [Pure]> {
   let results = (outs Index:$result);
   let assemblyFormat = "$input `,` $index attr-dict `:` type($input)";
   let hasVerifier = 1;
-  let hasFolder = 1; // a static extent is a constant
+  let hasFolder = 1;        // a static extent is a constant
+  let hasCanonicalizer = 1; // dim of an op that can compute it
 }
 
 def QMM_SliceOp : QMM_Op<"slice", [Pure]> {
@@ -334,9 +361,10 @@ def QMM_SliceOp : QMM_Op<"slice", [Pure]> {
     1. One offset and one size a dimension, inside the input; a dynamic
        dimension is taken whole (offset 0, size -1).
     2. Offsets are multiples of the scheme's blocks (and even along K for 4-bit
-       elements); sizes too, or they reach the end.
+       elements); sizes too, or they reach the end.  Blocks of a whole dimension
+       don't restrict it.
     3. The layout is plain: linear scales and no padding.
-    4. The result's shape is the sizes.
+    4. The result differs from the input in the shape only, which is the sizes.
 
     ```mlir
     %h = qmm.slice %w [512, 0] [512, 256]
@@ -351,6 +379,12 @@ def QMM_SliceOp : QMM_Op<"slice", [Pure]> {
   }];
   let hasVerifier = 1;
   let hasFolder = 1; // the whole
+  let extraClassDeclaration = [{
+    static QuantizedTensorType inferResultType(QuantizedTensorType input,
+                                               ArrayRef<int64_t> sizes);
+  }];
+  let builders = [OpBuilder<(ins "Value":$input, "ArrayRef<int64_t>":$offsets,
+                                 "ArrayRef<int64_t>":$sizes)>];
 }
 
 def QMM_ReshapeOp : QMM_Op<"reshape", [Pure]> {
@@ -359,8 +393,8 @@ def QMM_ReshapeOp : QMM_Op<"reshape", [Pure]> {
     The same elements in row-major order.
 
     Constraints:
-    1. Same scheme, expressed type and K, plain layout, equal number of
-       elements, and at most one dynamic dimension each.
+    1. Same scheme, expressed type, nibble order and K, plain layouts, equal
+       number of elements, and at most one dynamic dimension each.
     2. A scheme of multi-row blocks keeps its last two dimensions, and so
        does one whose blocks span the whole outer dimension but not all of K.
 
@@ -388,7 +422,8 @@ def QMM_TransposeOp : QMM_Op<"transpose", [Pure]> {
     1. `permutation` is a permutation of the dimensions.
     2. It keeps the last two dimensions, unless the scheme is per tensor and its
        elements have 8 bits.
-    3. The layout is plain, and the result's shape is the permuted one.
+    3. The layout is plain, and the result differs from the input in the shape
+       only, which is the permuted one.
 
     ```mlir
     %t = qmm.transpose %w [1, 0]
@@ -403,6 +438,12 @@ def QMM_TransposeOp : QMM_Op<"transpose", [Pure]> {
   let hasVerifier = 1;
   let hasFolder = 1;        // the identity
   let hasCanonicalizer = 1; // transpose(transpose(x))
+  let extraClassDeclaration = [{
+    static QuantizedTensorType inferResultType(QuantizedTensorType input,
+                                               ArrayRef<int64_t> permutation);
+  }];
+  let builders = [OpBuilder<(ins "Value":$input,
+                                 "ArrayRef<int64_t>":$permutation)>];
 }
 
 def QMM_PadOp : QMM_Op<"pad", [Pure]> {
@@ -415,7 +456,8 @@ def QMM_PadOp : QMM_Op<"pad", [Pure]> {
     1. One amount a dimension, none negative; a dynamic dimension isn't padded.
     2. The layout is plain; a padded extent along which blocks run is whole
        blocks before and after, and even along K for 4-bit elements.
-    3. The result's shape is the padded one.
+    3. The result differs from the input in the shape only, which is the padded
+       one.
 
     ```mlir
     %p = qmm.pad %w [6, 0]
@@ -429,6 +471,11 @@ def QMM_PadOp : QMM_Op<"pad", [Pure]> {
   }];
   let hasVerifier = 1;
   let hasFolder = 1; // nothing to pad
+  let extraClassDeclaration = [{
+    static QuantizedTensorType inferResultType(QuantizedTensorType input,
+                                               ArrayRef<int64_t> high);
+  }];
+  let builders = [OpBuilder<(ins "Value":$input, "ArrayRef<int64_t>":$high)>];
 }
 
 #endif // QMM_IR_QMMOPS_TD
