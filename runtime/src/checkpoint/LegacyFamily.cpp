@@ -1,0 +1,58 @@
+//===- checkpoint/LegacyFamily.cpp - FP8 files from before comfy_quant -*- C++
+//-*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One tensor `scaled_fp8` marks the file (or the part below its prefix);
+// `scale_weight` and `scale_input` lie beside each weight.
+//
+//===----------------------------------------------------------------------===//
+#include "checkpoint/Family.h"
+
+using namespace qmmrt;
+
+std::vector<LegacyMark> qmmrt::findLegacyMarks(const Checkpoint &checkpoint) {
+  std::vector<LegacyMark> marks;
+  for (const SafetensorsTensor &tensor : checkpoint.getFile().getTensors()) {
+    if (getLastComponent(tensor.name) != "scaled_fp8")
+      continue;
+    std::string prefix(getModule(tensor.name));
+    marks.push_back({prefix.empty() ? prefix : prefix + ".", tensor.name,
+                     tensor.getNumElements() == 2});
+  }
+  return marks;
+}
+
+const LegacyMark *qmmrt::findMark(const std::vector<LegacyMark> &marks,
+                                  std::string_view layer) {
+  const LegacyMark *best = nullptr;
+  for (const LegacyMark &mark : marks)
+    if (layer.substr(0, mark.prefix.size()) == mark.prefix &&
+        (!best || mark.prefix.size() > best->prefix.size()))
+      best = &mark;
+  return best;
+}
+
+Result<LinearLayer> qmmrt::readLegacyLayer(const Checkpoint &checkpoint,
+                                           const ModuleIndex &modules,
+                                           const LegacyMark &mark,
+                                           const SafetensorsTensor &weight) {
+  bool isE5M2 = weight.dtype == QMM_DTYPE_E5M2;
+  Declaration declaration;
+  declaration.source = checkpoint.getName() + ": the mark '" + mark.key + "'";
+  declaration.format = isE5M2 ? "float8_e5m2" : "float8_e4m3fn";
+  declaration.fullPrecision = mark.fullPrecision;
+  FormatRule rule = {"scaled_fp8", isE5M2 ? QMM_DTYPE_E5M2 : QMM_DTYPE_E4M3,
+                     ScaleKind::Any, 0, true};
+  Result<LinearLayer> layer =
+      readScaledLayer(checkpoint, modules, std::string(getModule(weight.name)),
+                      declaration, rule, {"scale_weight", "scale_input"});
+  if (layer.ok())
+    layer->notes.insert(layer->notes.begin(),
+                        "legacy file, marked by '" + mark.key + "'");
+  return layer;
+}

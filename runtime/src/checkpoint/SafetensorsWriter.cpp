@@ -1,0 +1,211 @@
+//===- checkpoint/SafetensorsWriter.cpp - Writes a .safetensors file, whole or
+//not at all -*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See SafetensorsWriter.h.
+//
+//===----------------------------------------------------------------------===//
+#include "checkpoint/SafetensorsWriter.h"
+#include "checkpoint/Json.h"
+#include "checkpoint/Safetensors.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <memory>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace qmmrt;
+
+Status SafetensorsWriter::add(std::string name, qmm_dtype dtype,
+                              std::vector<int64_t> shape, const void *data,
+                              uint64_t bytes) {
+  auto invalid = [&](const std::string &text) {
+    return Status(QMM_STATUS_INVALID_ARGUMENT,
+                  "tensor " + quoteName(name) + ": " + text);
+  };
+  if (name == "__metadata__")
+    return invalid("the name is reserved");
+  if (!getSafetensorsDTypeName(dtype))
+    return invalid("unknown dtype " + std::to_string(dtype));
+  uint64_t bits = getSafetensorsBits(dtype);
+  for (int64_t extent : shape)
+    if (extent < 0 ||
+        __builtin_mul_overflow(bits, static_cast<uint64_t>(extent), &bits))
+      return invalid("the shape " + describeShape(shape) + " isn't a size");
+  if (bits % 8 || bits / 8 != bytes)
+    return invalid(std::to_string(bytes) + " bytes given for " +
+                   getSafetensorsDTypeName(dtype) + " " + describeShape(shape));
+  if (!names.insert(name).second)
+    return invalid("added twice");
+  entries.push_back({std::move(name), dtype, std::move(shape), data, bytes});
+  return {};
+}
+
+void SafetensorsWriter::setMetadata(std::string key, std::string value) {
+  metadata[std::move(key)] = std::move(value);
+}
+
+/// `text` as a JSON string; false when it isn't UTF-8.
+static bool appendQuoted(std::string &out, const std::string &text) {
+  try {
+    out += nlohmann::json(text).dump();
+    return true;
+  } catch (const nlohmann::json::type_error &) {
+    return false;
+  }
+}
+
+Result<std::string> SafetensorsWriter::buildHeader() const {
+  auto notUtf8 = [](const std::string &text) {
+    return Status(QMM_STATUS_INVALID_ARGUMENT,
+                  "the name or metadata " + quoteName(text) + " isn't UTF-8");
+  };
+  std::string header = "{";
+  if (!metadata.empty()) {
+    header += "\"__metadata__\":{";
+    for (const auto &[key, value] : metadata) {
+      if (!appendQuoted(header, key))
+        return notUtf8(key);
+      header += ':';
+      if (!appendQuoted(header, value))
+        return notUtf8(value);
+      header += ',';
+    }
+    header.back() = '}';
+    header += ',';
+  }
+  uint64_t offset = 0;
+  for (const Entry &entry : entries) {
+    if (!appendQuoted(header, entry.name))
+      return notUtf8(entry.name);
+    header += std::string(":{\"dtype\":\"") +
+              getSafetensorsDTypeName(entry.dtype) +
+              "\",\"shape\":" + describeShape(entry.shape) +
+              ",\"data_offsets\":[" + std::to_string(offset) + "," +
+              std::to_string(offset + entry.bytes) + "]},";
+    offset += entry.bytes;
+  }
+  if (header.back() == ',')
+    header.pop_back();
+  header += '}';
+  header.append((8 - header.size() % 8) % 8, ' ');
+  if (header.size() > kMaxSafetensorsHeader)
+    return Status(QMM_STATUS_INVALID_ARGUMENT,
+                  "the header would have " + std::to_string(header.size()) +
+                      " bytes, expected at most " +
+                      std::to_string(kMaxSafetensorsHeader));
+  return header;
+}
+
+namespace {
+/// A file that vanishes unless commit() succeeds.
+class TemporaryFile {
+public:
+  ~TemporaryFile() {
+    if (fd >= 0)
+      ::close(fd);
+    if (!path.empty())
+      ::unlink(path.c_str());
+  }
+
+  bool create(const std::string &destination) {
+    static std::atomic<unsigned> counter{0};
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      std::string candidate = destination + ".tmp-" +
+                              std::to_string(::getpid()) + "-" +
+                              std::to_string(counter++);
+      fd = ::open(candidate.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                  0666);
+      if (fd >= 0) {
+        path = std::move(candidate);
+        return true;
+      }
+      if (errno != EEXIST)
+        return false;
+    }
+    return false;
+  }
+
+  bool write(const void *data, uint64_t bytes) {
+    const char *cursor = static_cast<const char *>(data);
+    while (bytes) {
+      // Linux moves at most 2 GiB a call.
+      ssize_t written =
+          ::write(fd, cursor, std::min<uint64_t>(bytes, 1u << 30));
+      if (written < 0 && errno == EINTR)
+        continue;
+      if (written < 0)
+        return false;
+      cursor += written;
+      bytes -= static_cast<uint64_t>(written);
+    }
+    return true;
+  }
+
+  bool commit(const std::string &destination) {
+    if (::fsync(fd) != 0)
+      return false;
+    int closed = ::close(std::exchange(fd, -1));
+    if (closed != 0 || ::rename(path.c_str(), destination.c_str()) != 0)
+      return false;
+    path.clear();
+    return true;
+  }
+
+private:
+  int fd = -1;
+  std::string path;
+};
+} // namespace
+
+Status SafetensorsWriter::write(const std::string &path) const {
+  Result<std::string> header = buildHeader();
+  if (!header.ok())
+    return Status(header.getStatus().getCode(),
+                  path + ": " + header.getStatus().getMessage());
+  auto failed = [&] {
+    int error = errno;
+    return Status(QMM_STATUS_IO,
+                  path + ": cannot write: " + std::strerror(error));
+  };
+  // A link keeps pointing at the new file; a device or directory isn't
+  // replaced.
+  std::string destination = path;
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0) {
+    if (!S_ISREG(info.st_mode))
+      return Status(QMM_STATUS_IO,
+                    path + ": exists and is not a regular file, cannot be "
+                           "replaced");
+    if (::access(path.c_str(), W_OK) != 0)
+      return failed();
+    std::unique_ptr<char, void (*)(void *)> resolved(
+        ::realpath(path.c_str(), nullptr), std::free);
+    if (resolved)
+      destination = resolved.get();
+  }
+  TemporaryFile file;
+  if (!file.create(destination))
+    return failed();
+  uint8_t length[8];
+  for (int i = 0; i < 8; ++i)
+    length[i] = static_cast<uint8_t>(uint64_t{header->size()} >> (8 * i));
+  if (!file.write(length, 8) || !file.write(header->data(), header->size()))
+    return failed();
+  for (const Entry &entry : entries)
+    if (!file.write(entry.data, entry.bytes))
+      return failed();
+  if (!file.commit(destination))
+    return failed();
+  return {};
+}

@@ -1,0 +1,57 @@
+//===- checkpoint/SafetensorsWriter.h - Writes a .safetensors file, whole or not
+//at all -*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Outputs appear under their name only when complete: bytes go to a temporary
+// file beside it, which is then renamed.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QMMRT_CHECKPOINT_SAFETENSORSWRITER_H
+#define QMMRT_CHECKPOINT_SAFETENSORSWRITER_H
+
+#include "qmm/tensor.h"
+#include "support/Status.h"
+
+#include <map>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+namespace qmmrt {
+
+class SafetensorsWriter {
+public:
+  /// `shape` in elements (E2M1: their number even).  `data` is borrowed until
+  /// write() returns.  INVALID_ARGUMENT for a repeated or reserved name, an
+  /// unknown dtype, a negative extent, or `bytes` other than the shape's.
+  Status add(std::string name, qmm_dtype dtype, std::vector<int64_t> shape,
+             const void *data, uint64_t bytes);
+  void setMetadata(std::string key, std::string value);
+
+  /// Writes all tensors in the order added, replacing a file at `path`; IO with
+  /// nothing left behind when that fails.
+  Status write(const std::string &path) const;
+
+private:
+  struct Entry {
+    std::string name;
+    qmm_dtype dtype;
+    std::vector<int64_t> shape;
+    const void *data;
+    uint64_t bytes;
+  };
+  Result<std::string> buildHeader() const;
+
+  std::vector<Entry> entries;
+  std::unordered_set<std::string> names;
+  std::map<std::string, std::string> metadata;
+};
+
+} // namespace qmmrt
+
+#endif // QMMRT_CHECKPOINT_SAFETENSORSWRITER_H
