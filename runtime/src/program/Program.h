@@ -155,7 +155,7 @@ struct Object {
 };
 
 struct Module {
-  std::string target; // "cpu"
+  std::string target;             // "cpu"
   std::vector<std::string> files; // paths as given when compiling, absolute
   std::vector<Parameter> parameters;
   std::vector<uint64_t> packed; // bytes of each packed buffer

@@ -1,0 +1,112 @@
+//===- program/AtomicFile.cpp - A file that appears whole or not at all ---===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The temporary file lies in the destination's folder, since a rename across
+// file systems isn't atomic.
+//
+//===----------------------------------------------------------------------===//
+#include "program/AtomicFile.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace qmmrt {
+
+AtomicFile::~AtomicFile() {
+  if (fd >= 0)
+    ::close(fd);
+  if (!temporary.empty())
+    ::unlink(temporary.c_str());
+}
+
+Status AtomicFile::failed(const char *action) const {
+  return Status(QMM_STATUS_IO,
+                path + ": cannot " + action + ": " + std::strerror(errno));
+}
+
+Status AtomicFile::open(const std::string &newPath) {
+  path = destination = newPath;
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0) {
+    if (!S_ISREG(info.st_mode))
+      return Status(QMM_STATUS_IO, path + ": exists and is not a regular file");
+    if (char *resolved = ::realpath(path.c_str(), nullptr)) {
+      destination = resolved;
+      std::free(resolved);
+    }
+  }
+  static std::atomic<unsigned> counter{0};
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    std::string candidate = destination + ".tmp-" + std::to_string(::getpid()) +
+                            "-" + std::to_string(counter++);
+    fd = ::open(candidate.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                0666);
+    if (fd >= 0) {
+      temporary = std::move(candidate);
+      return Status();
+    }
+    if (errno != EEXIST)
+      break;
+  }
+  return failed("create");
+}
+
+Status AtomicFile::write(const void *data, uint64_t bytes) {
+  const char *cursor = static_cast<const char *>(data);
+  while (bytes != 0) {
+    // Linux moves at most 2 GiB a call.
+    ssize_t written =
+        ::write(fd, cursor, size_t(std::min<uint64_t>(bytes, 1u << 30)));
+    if (written < 0) {
+      if (errno == EINTR)
+        continue;
+      return failed("write");
+    }
+    cursor += written;
+    bytes -= uint64_t(written);
+  }
+  return Status();
+}
+
+Status AtomicFile::writeAt(uint64_t offset, const void *data, uint64_t bytes) {
+  const char *cursor = static_cast<const char *>(data);
+  while (bytes != 0) {
+    ssize_t written = ::pwrite(fd, cursor, size_t(bytes), off_t(offset));
+    if (written < 0) {
+      if (errno == EINTR)
+        continue;
+      return failed("write");
+    }
+    cursor += written;
+    offset += uint64_t(written);
+    bytes -= uint64_t(written);
+  }
+  return Status();
+}
+
+Status AtomicFile::commit() {
+  // Delayed write errors (a full disk, a lost server) show here.
+  if (::fsync(fd) != 0)
+    return failed("write");
+  int closed = ::close(fd);
+  fd = -1;
+  if (closed != 0)
+    return failed("write");
+  if (::rename(temporary.c_str(), destination.c_str()) != 0)
+    return failed("rename to it");
+  temporary.clear();
+  return Status();
+}
+
+} // namespace qmmrt

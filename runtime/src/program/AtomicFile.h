@@ -1,0 +1,51 @@
+//===- program/AtomicFile.h - A file that appears whole or not at all -*- C++
+//-*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// An interrupted or failed write must leave no partial artefact under the name
+// that a user asked for.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QMMRT_PROGRAM_ATOMICFILE_H
+#define QMMRT_PROGRAM_ATOMICFILE_H
+
+#include "support/Status.h"
+
+#include <cstdint>
+
+namespace qmmrt {
+
+/// Bytes written to a temporary file beside `path`, renamed to it by commit()
+/// and removed by the destructor otherwise.  Every error names `path`.
+class AtomicFile {
+public:
+  AtomicFile() = default;
+  AtomicFile(const AtomicFile &) = delete;
+  AtomicFile &operator=(const AtomicFile &) = delete;
+  ~AtomicFile();
+
+  /// IO when the folder isn't writable or `path` exists and isn't a regular
+  /// file.
+  Status open(const std::string &path);
+  Status write(const void *data, uint64_t bytes);
+  /// Overwrites earlier bytes without moving the end.
+  Status writeAt(uint64_t offset, const void *data, uint64_t bytes);
+  Status commit();
+
+private:
+  Status failed(const char *action) const;
+
+  int fd = -1;
+  std::string path;
+  std::string destination; // path with links resolved
+  std::string temporary;
+};
+
+} // namespace qmmrt
+
+#endif // QMMRT_PROGRAM_ATOMICFILE_H
