@@ -16,6 +16,7 @@
 #include "qmm/tensor.h"
 #include "support/Status.h"
 
+#include <cstdint>
 #include <string>
 
 namespace qmmrt {
@@ -62,6 +63,25 @@ ScaleExtents getStorageScales(const qmm_scheme &scheme,
 /// getLogicalScales of the matrix.
 int64_t getScaleOffset(const qmm_layout &layout, const ScaleExtents &logical,
                        int64_t r, int64_t c);
+
+/// Everything that a descriptor's static shape, scheme and layout determine.
+/// Ranks below 2 (wide tensors only) count as one row, and 0 as one element.
+struct TensorExtents {
+  int64_t batch;                  // matrices
+  int64_t outer, k;               // logical, per matrix
+  int64_t storageOuter, storageK; // pads included
+  int64_t rowBytes, matrixBytes;  // data of one storage row, one matrix
+  ScaleExtents logicalScales;     // 0 x 0 when wide
+  ScaleExtents storageScales;     // 0 x 0 when wide
+  int64_t scaleMatrices;          // batch, 1 for whole-tensor schemes, or 0
+  int64_t scaleMatrixBytes;       // of one storage scale matrix
+  int64_t dataBytes, scaleBytes, tensorScaleBytes; // the three buffers
+};
+/// Checks the descriptor but for its pointers (struct size, rank, extents,
+/// scheme, layout, K against the block, sizes within int64).  `what` names it
+/// in the message.
+Result<TensorExtents> getTensorExtents(const qmm_tensor &tensor,
+                                       const char *what);
 
 } // namespace qmmrt
 
