@@ -54,7 +54,7 @@ def QMM_RouteKind : QMM_Enum<"RouteKind", "what executes a matmul", [
 
 class QMM_EnumAttr<EnumAttrInfo info, string mnemonic>
     : EnumAttr<QMM_Dialect, info, mnemonic> {
-  let assemblyFormat = "$value";
+  let assemblyFormat = "`<` $value `>`";
 }
 def QMM_E8M0RoundingAttr : QMM_EnumAttr<QMM_E8M0Rounding, "e8m0_rounding">;
 def QMM_ActivationAttr : QMM_EnumAttr<QMM_Activation, "activation">;
@@ -68,8 +68,8 @@ def QMM_SchemeAttr : QMM_Attr<"Scheme", "scheme"> {
   let summary = "How real numbers become elements and scales.";
   let description = [{
     Element type, block extents (outer x K; 0, spelled `*`, is the whole
-    dimension), type of the block scales, and whether one more f32 factor covers
-    the whole tensor.  All scales multiply: real = element * block scale
+    dimension), type of the block scales, and whether one more f32 factor
+    (`tensor_scale`) covers the whole tensor.  All scales multiply: real = element * block scale
     (* tensor scale).
 
     A scheme with a preset's name is spelled by that name: `fp8`, `fp8_e5m2`,
@@ -83,8 +83,8 @@ def QMM_SchemeAttr : QMM_Attr<"Scheme", "scheme"> {
 
     ```mlir
     "test.op"() {a = #qmm.scheme<nvfp4>,
-                 b = #qmm.scheme<f8E4M3FN, block = [64, 64], scale = f32>,
-                 c = #qmm.scheme<f4E2M1FN, block = [1, 16], scale = f8E4M3FN,
+                 b = #qmm.scheme<f8E4M3FN block = [64, 64] scale = f32>,
+                 c = #qmm.scheme<f4E2M1FN block = [1, *] scale = f8E4M3FN
                                  tensor_scale>} : () -> ()
     ```
   }];
@@ -100,6 +100,8 @@ def QMM_SchemeAttr : QMM_Attr<"Scheme", "scheme"> {
     ::qmm_scheme toRuntime() const;
     /// One scale for the whole tensor, and no tensor scale beside it.
     bool isPerTensor() const;
+    /// Blocks of the whole tensor, whether or not a tensor scale is beside it.
+    bool hasWholeBlocks() const;
     bool isFloat4() const;
     /// The preset's name or the spelled-out scheme.
     std::string getName() const;
@@ -115,7 +117,7 @@ def QMM_LayoutAttr : QMM_Attr<"Layout", "layout"> {
     plain row-major layout is `#qmm.layout<>`.
 
     Constraints:
-    1. Pad multiples are at least 1.
+    1. Pad multiples are from 1 to 2^31.
 
     ```mlir
     "test.op"() {a = #qmm.layout<>,
@@ -136,6 +138,9 @@ def QMM_LayoutAttr : QMM_Attr<"Layout", "layout"> {
                                NibbleOrder nibbles = NibbleOrder::None);
     static LayoutAttr get(MLIRContext *context, const ::qmm_layout &layout);
     ::qmm_layout toRuntime() const;
+    /// Linear scales and no padding, in any nibble order.
+    bool isPlain() const;
+    bool isPadded() const;
   }];
 }
 

@@ -28,6 +28,8 @@ def QMM_Dialect : Dialect {
     physical forms `qmm.phys.*`, which are in destination-passing style and
     bufferize.  The rationale is in `docs/dialect.md`.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;
   let extraClassDeclaration = [{
@@ -50,6 +52,8 @@ def QMM_Dialect : Dialect {
     static constexpr StringLiteral kNameAttr = "qmm.name";
     /// The stage that a module has passed, on the module.
     static constexpr StringLiteral kStageAttr = "qmm.stage";
+    /// The symbol of the nested module that holds a program's host kernels.
+    static constexpr StringLiteral kKernelsModule = "qmm.kernels";
 
     void registerAttributes();
     void registerTypes();

@@ -19,6 +19,8 @@ include "mlir/IR/OpAsmInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
+// Formats spell a quantized tensor's type by `custom<FullType>`: with
+// `!qmm.tensor`, which `type` leaves out.
 class QMM_Op<string mnemonic, list<Trait> traits = []>
     : Op<QMM_Dialect, mnemonic, traits>;
 
@@ -78,7 +80,8 @@ def QMM_AssembleOp : QMM_Op<"assemble", [Pure]> {
   let arguments = (ins Variadic<AnyRankedTensor>:$components);
   let results = (outs QMM_Tensor:$result);
   let assemblyFormat = [{
-    $components attr-dict `:` type($components) `->` type($result)
+    $components attr-dict `:` type($components)
+    `->` custom<FullType>(type($result))
   }];
   let hasVerifier = 1;
   let hasFolder = 1; // assemble(disassemble(x)) of the same type is x
@@ -100,7 +103,7 @@ def QMM_DisassembleOp : QMM_Op<"disassemble", [Pure]> {
   let arguments = (ins QMM_Tensor:$input);
   let results = (outs Variadic<AnyRankedTensor>:$components);
   let assemblyFormat = [{
-    $input attr-dict `:` type($input) `->` type($components)
+    $input attr-dict `:` custom<FullType>(type($input)) `->` type($components)
   }];
   let builders = [OpBuilder<(ins "Value":$input)>];
   let hasVerifier = 1;
@@ -113,7 +116,8 @@ def QMM_DisassembleOp : QMM_Op<"disassemble", [Pure]> {
 
 def QMM_QuantizeOp : QMM_Op<"quantize", [
     Pure, AttrSizedOperandSegments,
-    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>]> {
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                              ["reifyResultShapes"]>]> {
   let summary = "Wide to quantized: round to nearest even, saturate.";
   let description = [{
     Without `scale` the scales are computed from the data by the scheme's rule
@@ -159,13 +163,15 @@ def QMM_QuantizeOp : QMM_Op<"quantize", [
   let assemblyFormat = [{
     $input (`scale` `(` $scale^ `:` type($scale) `)`)?
     (`tensor_scale` `(` $tensor_scale^ `:` type($tensor_scale) `)`)?
-    attr-dict `:` type($input) `->` type($result)
+    attr-dict `:` type($input) `->` custom<FullType>(type($result))
   }];
   let hasVerifier = 1;
 }
 
 def QMM_DequantizeOp : QMM_Op<"dequantize", [
-    Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>]> {
+    Pure,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                              ["reifyResultShapes"]>]> {
   let summary = "Quantized to wide.";
   let description = [{
     element * block scale (* tensor scale), computed in f32 and rounded once to
@@ -180,7 +186,10 @@ def QMM_DequantizeOp : QMM_Op<"dequantize", [
   }];
   let arguments = (ins QMM_Tensor:$input);
   let results = (outs QMM_WideTensor:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = [{
+    $input attr-dict `:` custom<FullType>(type($input))
+    `->` type($result)
+  }];
   let hasVerifier = 1;
 }
 
@@ -201,7 +210,10 @@ def QMM_RelayoutOp : QMM_Op<"relayout", [Pure]> {
   }];
   let arguments = (ins QMM_Tensor:$input);
   let results = (outs QMM_Tensor:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = [{
+    $input attr-dict `:` custom<FullType>(type($input))
+    `->` custom<FullType>(type($result))
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;        // same type: the input
   let hasCanonicalizer = 1; // relayout(relayout(x))
@@ -232,7 +244,8 @@ def QMM_AmaxOp : QMM_Op<"amax", [Pure]> {
 
 def QMM_ScaledMatmulOp : QMM_Op<"scaled_matmul", [
     Pure, AttrSizedOperandSegments,
-    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>]> {
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                              ["reifyResultShapes"]>]> {
   let summary = "activation(A * B^T + bias + residual), quantized or wide.";
   let description = [{
     `a` is [batch..., M, K], `b` is [batch..., N, K] or [N, K] for all batches;
@@ -292,7 +305,8 @@ def QMM_ScaledMatmulOp : QMM_Op<"scaled_matmul", [
 
 def QMM_LinearOp : QMM_Op<"linear", [
     Pure, AttrSizedOperandSegments,
-    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>]> {
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                              ["reifyResultShapes"]>]> {
   let summary = "A linear layer whose activation isn't decided yet.";
   let description = [{
     activation(input * weight^T + bias), as a checkpoint describes it: `input` is
@@ -346,7 +360,9 @@ def QMM_DimOp : QMM_Op<"dim", [Pure]> {
   }];
   let arguments = (ins QMM_Tensor:$input, I64Attr:$index);
   let results = (outs Index:$result);
-  let assemblyFormat = "$input `,` $index attr-dict `:` type($input)";
+  let assemblyFormat = [{
+    $input `,` $index attr-dict `:` custom<FullType>(type($input))
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;        // a static extent is a constant
   let hasCanonicalizer = 1; // dim of an op that can compute it
@@ -375,7 +391,8 @@ def QMM_SliceOp : QMM_Op<"slice", [Pure]> {
                        DenseI64ArrayAttr:$sizes);
   let results = (outs QMM_Tensor:$result);
   let assemblyFormat = [{
-    $input $offsets $sizes attr-dict `:` type($input) `->` type($result)
+    $input $offsets $sizes attr-dict `:` custom<FullType>(type($input))
+    `->` custom<FullType>(type($result))
   }];
   let hasVerifier = 1;
   let hasFolder = 1; // the whole
@@ -405,7 +422,10 @@ def QMM_ReshapeOp : QMM_Op<"reshape", [Pure]> {
   }];
   let arguments = (ins QMM_Tensor:$input);
   let results = (outs QMM_Tensor:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = [{
+    $input attr-dict `:` custom<FullType>(type($input))
+    `->` custom<FullType>(type($result))
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;        // same type
   let hasCanonicalizer = 1; // reshape(reshape(x))
@@ -433,7 +453,8 @@ def QMM_TransposeOp : QMM_Op<"transpose", [Pure]> {
   let arguments = (ins QMM_Tensor:$input, DenseI64ArrayAttr:$permutation);
   let results = (outs QMM_Tensor:$result);
   let assemblyFormat = [{
-    $input $permutation attr-dict `:` type($input) `->` type($result)
+    $input $permutation attr-dict `:` custom<FullType>(type($input))
+    `->` custom<FullType>(type($result))
   }];
   let hasVerifier = 1;
   let hasFolder = 1;        // the identity
@@ -467,7 +488,8 @@ def QMM_PadOp : QMM_Op<"pad", [Pure]> {
   let arguments = (ins QMM_Tensor:$input, DenseI64ArrayAttr:$high);
   let results = (outs QMM_Tensor:$result);
   let assemblyFormat = [{
-    $input $high attr-dict `:` type($input) `->` type($result)
+    $input $high attr-dict `:` custom<FullType>(type($input))
+    `->` custom<FullType>(type($result))
   }];
   let hasVerifier = 1;
   let hasFolder = 1; // nothing to pad

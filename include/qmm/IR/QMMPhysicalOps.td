@@ -23,7 +23,9 @@ def QMM_Buffer : AnyTypeOf<[AnyRankedTensor, AnyMemRef], "tensor or memref">;
 // `output_types` list the logical types, each a builtin tensor type (one
 // buffer) or a `!qmm.tensor` (its physical types).  `inputs` holds the groups of
 // input_types in order; `outputs` those of output_types, less what an op says is
-// an input instead.  Results are the outputs' tensors; on memrefs there are none.
+// an input instead.  Operands are all tensors or all memrefs.  Results are the
+// outputs' tensors; on memrefs there are none.  Outputs are written whole and
+// never read.
 class QMM_PhysicalOp<string mnemonic, dag extraArguments = (ins)>
     : QMM_Op<"phys." # mnemonic,
              [AttrSizedOperandSegments, DestinationStyleOpInterface,
@@ -39,8 +41,30 @@ class QMM_PhysicalOp<string mnemonic, dag extraArguments = (ins)>
     attr-dict (`->` type($results)^)?
   }];
   let hasVerifier = 1;
+  // Results follow from `outputs`; `attributes` are the op's own.
+  let builders = [
+    OpBuilder<(ins "ValueRange":$inputs, "ValueRange":$outputs,
+                   "TypeRange":$inputTypes, "TypeRange":$outputTypes,
+                   CArg<"ArrayRef<NamedAttribute>", "{}">:$attributes)>
+  ];
   let extraClassDeclaration = [{
     MutableOperandRange getDpsInitsMutable() { return getOutputsMutable(); }
+
+    /// Entry `index` of a type list.
+    Type getInputType(unsigned index) {
+      return cast<TypeAttr>(getInputTypes()[index]).getValue();
+    }
+    Type getOutputType(unsigned index) {
+      return cast<TypeAttr>(getOutputTypes()[index]).getValue();
+    }
+    /// The buffers of entry `index`: what the op reads as that logical value,
+    /// and what it writes of it.
+    OperandRange getInputGroup(unsigned index) {
+      return getPhysicalInputGroup(getInputs(), getInputTypes(), index);
+    }
+    OperandRange getOutputGroup(unsigned index) {
+      return getPhysicalOutputGroup(getOutputs(), getOutputTypes(), index);
+    }
   }];
 }
 
@@ -58,6 +82,7 @@ def QMM_PhysQuantizeOp : QMM_PhysicalOp<"quantize", (ins
     Constraints:
     1. One input type, wide, and one output type, quantized, of the same shape.
     2. Buffers are the types' physical ones, given ones among the inputs.
+    3. The types and flags satisfy `qmm.quantize`'s constraints.
 
     ```mlir
     %q, %s = qmm.phys.quantize ins(%x : tensor<8x256xbf16>)
@@ -159,7 +184,9 @@ def QMM_LaunchOp : QMM_Op<"launch", [
     layout), the integers (index), begin and end (index).
 
     Constraints:
-    1. `kernel` names such a function, and the operands have its types.
+    1. `kernel` names such a function, of the module `qmm.kernels`.
+    2. The function's arguments are the buffers' types, then an index for each
+       integer, begin and end; it has no results.
 
     ```mlir
     module {

@@ -30,22 +30,24 @@ def QMM_Tensor : TypeDef<QMM_Dialect, "QuantizedTensor", [ShapedTypeInterface]> 
     layout by the fields that differ from the plain one.
 
     Constraints:
-    1. Rank at least 2.
+    1. Rank from 2 to 8, and no negative extents.
     2. The expressed type is bf16, f16 or f32.
     3. Scheme and layout fit each other: 4-bit elements have a nibble order and
        others none, `tiled_128x4` needs one-byte scales of one-row blocks,
-       `blocks_128x128` f32 scales of two-dimensional blocks.
-    4. A dynamic dimension isn't padded, and K of a scheme with K blocks is
-       static.
-    5. For 4-bit elements and E8M0 or E4M3 scales, the stored K is a multiple of
-       the block.
+       `blocks_128x128` f32 scales of two-dimensional blocks, and only
+       `outer_major` has a `scale_pad`.
+    4. A dynamic dimension isn't padded, and K is static where blocks divide it
+       or elements have 4 bits.
+    5. Where elements have 4 bits, or scales are E8M0 or E4M3, the stored K is a
+       multiple of the block.
+    6. The stored bytes, dynamic extents taken as 1, fit in 63 bits.
 
     ```mlir
     func.func private @f(!qmm.tensor<?x256xbf16, fp8>,
                          !qmm.tensor<1024x256xbf16, nvfp4, scales = tiled_128x4,
                                      nibbles = hi_first, pad = [16, 16]>)
     func.func private @g(!qmm.tensor<130x96xbf16,
-                         f8E4M3FN block = [64, 64] scale = f32>)
+                                     f8E4M3FN block = [64, 64] scale = f32>)
     ```
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "Type":$expressed,
@@ -54,7 +56,9 @@ def QMM_Tensor : TypeDef<QMM_Dialect, "QuantizedTensor", [ShapedTypeInterface]> 
   let genVerifyDecl = 1;
   let builders = [
     TypeBuilderWithInferredContext<(ins "ArrayRef<int64_t>":$shape,
-        "Type":$expressed, "SchemeAttr":$scheme, "LayoutAttr":$layout)>
+        "Type":$expressed, "SchemeAttr":$scheme, "LayoutAttr":$layout), [{
+      return $_get(expressed.getContext(), shape, expressed, scheme, layout);
+    }]>
   ];
   let extraClassDeclaration = [{
     // ShapedTypeInterface.
@@ -74,7 +78,6 @@ def QMM_Tensor : TypeDef<QMM_Dialect, "QuantizedTensor", [ShapedTypeInterface]> 
   }];
 }
 
-// A wide tensor, or the storage of a quantized one.
 def QMM_WideTensor : RankedTensorOf<[F32, BF16, F16]>;
 def QMM_ScaleValue : TensorRankOf<[F32], [0]>;
 def QMM_Operand : AnyTypeOf<[QMM_WideTensor, QMM_Tensor],

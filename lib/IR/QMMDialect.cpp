@@ -1,0 +1,116 @@
+//===- QMMDialect.cpp - The qmm dialect -----------------------------------===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Registration, and the small helpers that attributes, type and ops share.
+//
+//===----------------------------------------------------------------------===//
+#include "qmm/IR/QMM.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::qmm;
+
+#include "qmm/IR/QMMDialect.cpp.inc"
+
+void QMMDialect::initialize() {
+  registerAttributes();
+  registerTypes();
+  addOperations<
+#define GET_OP_LIST
+#include "qmm/IR/QMMOps.cpp.inc"
+      >();
+}
+
+Operation *QMMDialect::materializeConstant(OpBuilder &builder, Attribute value,
+                                           Type type, Location loc) {
+  return arith::ConstantOp::materialize(builder, value, type, loc);
+}
+
+Type qmm::getBuiltinType(MLIRContext *context, qmm_dtype dtype) {
+  auto integer = [context](unsigned width) -> Type {
+    return IntegerType::get(context, width);
+  };
+  switch (dtype) {
+  case QMM_DTYPE_NONE:
+    return Type();
+  case QMM_DTYPE_F32:
+    return Float32Type::get(context);
+  case QMM_DTYPE_BF16:
+    return BFloat16Type::get(context);
+  case QMM_DTYPE_F16:
+    return Float16Type::get(context);
+  case QMM_DTYPE_F64:
+    return Float64Type::get(context);
+  case QMM_DTYPE_E4M3:
+    return Float8E4M3FNType::get(context);
+  case QMM_DTYPE_E5M2:
+    return Float8E5M2Type::get(context);
+  case QMM_DTYPE_E2M1:
+    return Float4E2M1FNType::get(context);
+  case QMM_DTYPE_E8M0:
+    return Float8E8M0FNUType::get(context);
+  case QMM_DTYPE_I8:
+  case QMM_DTYPE_U8:
+    return integer(8);
+  case QMM_DTYPE_I16:
+  case QMM_DTYPE_U16:
+    return integer(16);
+  case QMM_DTYPE_I32:
+  case QMM_DTYPE_U32:
+    return integer(32);
+  case QMM_DTYPE_I64:
+  case QMM_DTYPE_U64:
+    return integer(64);
+  case QMM_DTYPE_BOOL:
+    return integer(1);
+  }
+  return Type();
+}
+
+qmm_dtype qmm::getRuntimeDType(Type type) {
+  if (auto integer = dyn_cast<IntegerType>(type)) {
+    bool isUnsigned = integer.isUnsigned();
+    switch (integer.getWidth()) {
+    case 1:
+      return QMM_DTYPE_BOOL;
+    case 8:
+      return isUnsigned ? QMM_DTYPE_U8 : QMM_DTYPE_I8;
+    case 16:
+      return isUnsigned ? QMM_DTYPE_U16 : QMM_DTYPE_I16;
+    case 32:
+      return isUnsigned ? QMM_DTYPE_U32 : QMM_DTYPE_I32;
+    case 64:
+      return isUnsigned ? QMM_DTYPE_U64 : QMM_DTYPE_I64;
+    default:
+      return QMM_DTYPE_NONE;
+    }
+  }
+  return llvm::TypeSwitch<Type, qmm_dtype>(type)
+      .Case([](Float32Type) { return QMM_DTYPE_F32; })
+      .Case([](BFloat16Type) { return QMM_DTYPE_BF16; })
+      .Case([](Float16Type) { return QMM_DTYPE_F16; })
+      .Case([](Float64Type) { return QMM_DTYPE_F64; })
+      .Case([](Float8E4M3FNType) { return QMM_DTYPE_E4M3; })
+      .Case([](Float8E5M2Type) { return QMM_DTYPE_E5M2; })
+      .Case([](Float4E2M1FNType) { return QMM_DTYPE_E2M1; })
+      .Case([](Float8E8M0FNUType) { return QMM_DTYPE_E8M0; })
+      .Default([](Type) { return QMM_DTYPE_NONE; });
+}
+
+bool qmm::isWideElementType(Type type) {
+  return isa<Float32Type, BFloat16Type, Float16Type>(type);
+}
+
+bool qmm::areCompatible(ShapedType lhs, ShapedType rhs) {
+  return lhs.getElementType() == rhs.getElementType() &&
+         succeeded(verifyCompatibleShape(lhs, rhs));
+}
