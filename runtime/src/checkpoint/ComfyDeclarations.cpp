@@ -1,5 +1,5 @@
 //===- checkpoint/ComfyDeclarations.cpp - What ComfyUI's files say of their
-//layers -*- C++ -*-===//
+// layers -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

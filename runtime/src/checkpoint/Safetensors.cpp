@@ -1,5 +1,5 @@
 //===- checkpoint/Safetensors.cpp - Tensors in a .safetensors file, where they
-//lie -*- C++ -*-===//
+// lie -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -16,6 +16,8 @@
 #include "checkpoint/SafetensorsHeader.h"
 
 #include <algorithm>
+#include <numeric>
+#include <tuple>
 
 using namespace qmmrt;
 
@@ -158,15 +160,18 @@ Status SafetensorsFile::read(const uint8_t *bytes, size_t size) {
 
   const uint8_t *data = bytes + 8 + headerSize;
   uint64_t dataSize = size - 8 - headerSize;
-  // Empty tensors before the tensor that begins where they lie.
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const TensorEntry &lhs, const TensorEntry &rhs) {
-                     return std::pair(lhs.begin, lhs.end) <
-                            std::pair(rhs.begin, rhs.end);
-                   });
+  // Empty tensors lie before the tensor that begins at the same byte, among
+  // themselves in the header's order.
+  std::vector<size_t> order(entries.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t lhs, size_t rhs) {
+    return std::tuple(entries[lhs].begin, entries[lhs].end, lhs) <
+           std::tuple(entries[rhs].begin, entries[rhs].end, rhs);
+  });
   uint64_t cursor = 0;
   const TensorEntry *previous = nullptr;
-  for (const TensorEntry &entry : entries) {
+  for (size_t position : order) {
+    const TensorEntry &entry = entries[position];
     std::string where = "tensor " + quoteName(entry.tensor.name) + ": ";
     std::string range = "data_offsets [" + std::to_string(entry.begin) + ", " +
                         std::to_string(entry.end) + "]";
@@ -200,7 +205,8 @@ Status SafetensorsFile::read(const uint8_t *bytes, size_t size) {
                      " bytes after its last tensor, expected none");
 
   tensors.reserve(entries.size());
-  for (TensorEntry &entry : entries) {
+  for (size_t position : order) {
+    TensorEntry &entry = entries[position];
     entry.tensor.data = data + entry.begin;
     entry.tensor.bytes = entry.end - entry.begin;
     entry.tensor.fileOffset = 8 + headerSize + entry.begin;
