@@ -116,7 +116,7 @@ and then this script again."
   need_disk /usr 4 "installing the packages"
 
   step "2/4 Installing ${#missing[@]} packages (apt-get)"
-  export DEBIAN_FRONTEND=noninteractive
+  as_root+=(env DEBIAN_FRONTEND=noninteractive)
   # A broken third-party source mustn't stop us: what counts is whether the
   # packages can be had.
   "${as_root[@]}" apt-get update -qq || echo "apt-get update reported errors; going on"
@@ -133,8 +133,11 @@ and then this script again."
 Debian 12 has them in its security archive (bookworm-security). On other
 releases add LLVM's own apt repository for version 22, and run this again."
   fi
-  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" ||
-    fail "apt-get couldn't install: ${missing[*]}. Its messages are above."
+  echo "downloading up to 400 MB, 2 GB installed; apt-get's log is build/apt.log"
+  mkdir -p build
+  "${as_root[@]}" apt-get install -y --no-install-recommends -o Dpkg::Use-Pty=0 \
+    "${missing[@]}" >build/apt.log 2>&1 ||
+    { tail -30 build/apt.log >&2; fail "apt-get couldn't install: ${missing[*]}"; }
 fi
 
 cmake_version=$(cmake --version | awk 'NR == 1 { print $3 }')
