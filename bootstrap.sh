@@ -122,7 +122,8 @@ and then this script again."
   "${as_root[@]}" apt-get update -qq || echo "apt-get update reported errors; going on"
   unknown=()
   for package in "${missing[@]}"; do
-    candidate=$(LC_ALL=C apt-cache policy "$package" | awk '/Candidate:/ { print $2 }')
+    candidate=$(LC_ALL=C apt-cache policy "$package" | awk '/Candidate:/ { print $2 }') ||
+      fail "apt-cache failed; its message is above"
     if [ -z "$candidate" ] || [ "$candidate" = "(none)" ]; then
       unknown+=("$package")
     fi
@@ -146,9 +147,9 @@ cmake_version=$(cmake --version | awk 'NR == 1 { print $3 }')
 
 step "3/4 Building into build/"
 if [ ! -e build/bin/quant-run ]; then
-  need_disk . 4 "the first build"
+  need_disk "$PWD" 4 "the first build"
 else
-  need_disk . 1 "a rebuild"
+  need_disk "$PWD" 1 "a rebuild"
 fi
 if [ -z "$jobs" ]; then
   # A file that includes much of MLIR takes up to 1.5 GiB to compile.
