@@ -13,9 +13,9 @@
 #include "AsmFormat.h"
 #include "qmm/IR/QMM.h"
 
+#include "capability/Capability.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "numerics/Layouts.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -56,6 +56,10 @@ QMM_SAME(Activation::ReLU, QMM_ACTIVATION_RELU);
 QMM_SAME(Activation::GELUTanh, QMM_ACTIVATION_GELU_TANH);
 QMM_SAME(Activation::GELUErf, QMM_ACTIVATION_GELU_ERF);
 QMM_SAME(Activation::SiLU, QMM_ACTIVATION_SILU);
+QMM_SAME(RouteKind::Library, qmmrt::RouteKind::Library);
+QMM_SAME(RouteKind::Kernel, qmmrt::RouteKind::Kernel);
+QMM_SAME(RouteKind::Widen, qmmrt::RouteKind::Widen);
+QMM_SAME(RouteKind::Host, qmmrt::RouteKind::Host);
 #undef QMM_SAME
 
 //===----------------------------------------------------------------------===//
@@ -206,23 +210,20 @@ void LayoutAttr::print(AsmPrinter &printer) const {
 // #qmm.target and #qmm.route
 //===----------------------------------------------------------------------===//
 
-/// The chips of the capability table.
-static bool isKnownChip(StringRef chip) {
-  return llvm::StringSwitch<bool>(chip)
-      .Case("cpu", true)
-      .Cases({"sm_80", "sm_86", "sm_89", "sm_90", "sm_90a"}, true)
-      .Cases({"sm_100a", "sm_100f", "sm_103a", "sm_103f"}, true)
-      .Cases({"sm_120a", "sm_120f", "sm_121a", "sm_121f"}, true)
-      .Default(false);
+static LogicalResult verifyChip(function_ref<InFlightDiagnostic()> emitError,
+                                StringRef what, StringRef chip) {
+  if (qmmrt::isKnownChip(std::string_view(chip)))
+    return success();
+  InFlightDiagnostic diag = emitError() << what << " is \"" << chip
+                                        << "\", expected one of ";
+  llvm::interleaveComma(qmmrt::getKnownChips(), diag,
+                        [&](std::string_view known) { diag << known; });
+  return diag;
 }
 
 LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  StringRef chip) {
-  if (!isKnownChip(chip))
-    return emitError() << "target is \"" << chip
-                       << "\", expected cpu or an NVIDIA chip that the "
-                          "capability table knows (sm_80 to sm_121f)";
-  return success();
+  return verifyChip(emitError, "target", chip);
 }
 
 LogicalResult RouteAttr::verify(function_ref<InFlightDiagnostic()> emitError,
@@ -231,7 +232,7 @@ LogicalResult RouteAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (minM < 0 || (maxM != -1 && maxM < minM))
     return emitError() << "route has the range of M [" << minM << ", " << maxM
                        << "], expected 0 <= first <= last, or * as the last";
-  return success();
+  return verifyChip(emitError, "the chip of a route", chip);
 }
 
 Attribute RouteAttr::parse(AsmParser &parser, Type) {

@@ -14,12 +14,24 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::qmm;
 
 #include "qmm/IR/QMMDialect.cpp.inc"
+
+namespace {
+/// Every op may be moved into another function: none depends on the one it is
+/// in.
+struct QMMInlinerInterface : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+} // namespace
 
 void QMMDialect::initialize() {
   registerAttributes();
@@ -28,6 +40,7 @@ void QMMDialect::initialize() {
 #define GET_OP_LIST
 #include "qmm/IR/QMMOps.cpp.inc"
       >();
+  addInterfaces<QMMInlinerInterface>();
 }
 
 Operation *QMMDialect::materializeConstant(OpBuilder &builder, Attribute value,

@@ -181,8 +181,10 @@ LogicalResult ReshapeOp::verify() {
   bool isStatic = input.hasStaticShape() && result.hasStaticShape();
   if (input.hasStaticShape() != result.hasStaticShape() ||
       (isStatic && inputCount != resultCount))
-    return emitOpError() << "reshapes " << input << " to " << result
-                         << ", expected the same number of elements";
+    return emitOpError()
+           << "reshapes " << input << " to " << result
+           << ", expected the same number of elements, and a dynamic "
+              "dimension on both sides or none";
 
   // A multi-row block, or one per matrix, mustn't change the rows it covers.
   SchemeAttr scheme = input.getScheme();

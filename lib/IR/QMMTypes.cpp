@@ -43,8 +43,15 @@ Type QuantizedTensorType::parse(AsmParser &parser) {
   SchemeAttr scheme;
   LayoutAttr layout = LayoutAttr::getPlain(parser.getContext());
   if (parser.parseLess() || parser.parseDimensionList(shape) ||
-      parser.parseType(expressed) || parser.parseComma() ||
-      parseScheme(parser, scheme))
+      parser.parseType(expressed))
+    return Type();
+  if (failed(parser.parseOptionalComma())) {
+    parser.emitError(parser.getCurrentLocation(),
+                     "expected ', SCHEME' after the shape, one of ")
+        << getPresetNames();
+    return Type();
+  }
+  if (parseScheme(parser, scheme))
     return Type();
   if (succeeded(parser.parseOptionalComma()) && parseLayout(parser, layout))
     return Type();

@@ -69,8 +69,8 @@ def QMM_SchemeAttr : QMM_Attr<"Scheme", "scheme"> {
   let description = [{
     Element type, block extents (outer x K; 0, spelled `*`, is the whole
     dimension), type of the block scales, and whether one more f32 factor
-    (`tensor_scale`) covers the whole tensor.  All scales multiply: real = element * block scale
-    (* tensor scale).
+    (`tensor_scale`) covers the whole tensor.  All scales multiply:
+    real = element * block scale (* tensor scale).
 
     A scheme with a preset's name is spelled by that name: `fp8`, `fp8_e5m2`,
     `fp8_row`, `fp8_1x128`, `fp8_128x128`, `mxfp8`, `mxfp8_e5m2`, `mxfp4`,
@@ -172,6 +172,7 @@ def QMM_RouteAttr : QMM_Attr<"Route", "route"> {
 
     Constraints:
     1. 0 <= minM, and maxM is -1 or at least minM.
+    2. The capability table knows the chip.
 
     ```mlir
     "test.op"() {r = #qmm.route<host on "cpu", m = [0, *], "the only route">}

@@ -411,7 +411,7 @@ def QMM_ReshapeOp : QMM_Op<"reshape", [Pure]> {
 
     Constraints:
     1. Same scheme, expressed type, nibble order and K, plain layouts, equal
-       number of elements, and at most one dynamic dimension each.
+       number of elements, and one dynamic dimension on both sides or none.
     2. A scheme of multi-row blocks keeps its last two dimensions, and so
        does one whose blocks span the whole outer dimension but not all of K.
 
