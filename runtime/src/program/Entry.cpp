@@ -37,6 +37,11 @@ static std::string describeShape(const qmm_tensor &tensor) {
       std::vector<int64_t>(tensor.shape, tensor.shape + tensor.rank));
 }
 
+/// Of a caller's field, which may hold anything.
+static const char *nameDType(uint32_t dtype) {
+  return dtype > QMM_DTYPE_BOOL ? "unknown" : getDTypeName(qmm_dtype(dtype));
+}
+
 /// Struct size, dtype, scheme and rank: what doesn't depend on dimensions.
 static Status checkDescriptor(const Entry &entry, const char *kind,
                               size_t index, const Value &value,
@@ -55,7 +60,7 @@ static Status checkDescriptor(const Entry &entry, const char *kind,
         describe(kind, index, value) + " is " +
             (tensor.scheme.scale != QMM_DTYPE_NONE ? "scaled " : "") +
             (tensor.layout.nibbles == QMM_NIBBLES_HI_FIRST ? "hi_first " : "") +
-            getDTypeName(qmm_dtype(tensor.scheme.element)) + ", expected " +
+            nameDType(tensor.scheme.element) + ", expected " +
             getDTypeName(value.dtype));
   if (tensor.rank != value.shape.size())
     return invalid(entry, describe(kind, index, value) + " has rank " +

@@ -282,7 +282,7 @@ TEST_F(ArtifactTest, MalformedModuleIsNotWritten) {
       {[](Module &m) { m.entries[0].commands[0].tensors[0].scale = 0; },
        "scheme f32 has none"},
       {[](Module &m) {
-         m.entries[0].commands[0].tensors[0].scheme.element = 99;
+         m.entries[0].commands[0].tensors[0].scheme.element = 30;
        },
        "tensor 0"},
       {[](Module &m) { m.entries[0].commands.clear(); },
