@@ -1,0 +1,82 @@
+//===- KernelBuilder.h - One host kernel under construction ----*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Brings what the kernel's ops use into it: as an argument where the program
+// can pass it, else by repeating the ops that make it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QMM_LIB_KERNELS_HOST_KERNELBUILDER_H
+#define QMM_LIB_KERNELS_HOST_KERNELBUILDER_H
+
+#include "mlir/Analysis/AliasAnalysis.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/IRMapping.h"
+#include "qmm/IR/QMM.h"
+
+namespace mlir::qmm {
+
+/// Does the op make its memref out of another one, so that a kernel repeats it?
+/// memref.view doesn't count: its result is a buffer of its own in a pool.
+bool isRepeatedView(Operation *op);
+
+/// Ops of the function that end up in kernels.
+using MemberSet = llvm::SmallPtrSetImpl<Operation *>;
+
+class KernelBuilder {
+public:
+  /// `members`: all of the function; `first`: the kernel's first op, before
+  /// which whatever is repeated has to be valid; `inserted`: launches of this
+  /// pass.
+  KernelBuilder(Operation *first, ModuleOp kernels, const MemberSet &members,
+                const MemberSet &inserted, AliasAnalysis &alias);
+  ~KernelBuilder();
+  KernelBuilder(const KernelBuilder &) = delete;
+  KernelBuilder &operator=(const KernelBuilder &) = delete;
+
+  /// Static allocations that move to the kernel's stack.
+  void addLocal(Operation *allocation) { locals.insert(allocation); }
+
+  /// Repeats `op` with everything that it uses.
+  FailureOr<Operation *> clone(Operation *op);
+
+  /// Restricts the linalg op in the kernel, a clone of `original`, to
+  /// [begin, end) of one parallel loop; returns that loop's trip count in the
+  /// function, 1 if there is none.
+  FailureOr<Value> splitLoop(linalg::LinalgOp op, linalg::LinalgOp original,
+                             OpBuilder &caller);
+
+  /// Adds the kernel to the kernels' module, or finds an equal one, and builds
+  /// the launch.
+  LaunchOp finish(OpBuilder &caller, Value extent, const Twine &name);
+
+private:
+  FailureOr<Value> materialize(Value value, Operation *user);
+  FailureOr<Value> materializeMemRef(Value value, Operation *user);
+  FailureOr<Value> repeat(Value value, Operation *user);
+  LogicalResult checkRepeatable(Operation *producer, Operation *user);
+  Value addBuffer(Value buffer);
+  Value addInteger(Value integer);
+  FailureOr<memref::GlobalOp> cloneGlobal(memref::GetGlobalOp op);
+
+  Operation *first;
+  ModuleOp kernels;
+  const MemberSet &members, &inserted;
+  AliasAnalysis &alias;
+  llvm::SmallPtrSet<Operation *, 4> locals;
+  OwningOpRef<func::FuncOp> func;
+  OpBuilder body;
+  IRMapping map;
+  SmallVector<Value> buffers, integers;
+};
+
+} // namespace mlir::qmm
+
+#endif // QMM_LIB_KERNELS_HOST_KERNELBUILDER_H
