@@ -210,6 +210,22 @@ static Result<Objects> readMarkers(const SafetensorsFile &file) {
   return layers;
 }
 
+/// More fields than any declaration has: they are searched one by one.
+static constexpr size_t kMaxFields = 64;
+
+static Status checkFields(const std::string &source, const JsonValue &object) {
+  if (object.kind != JsonValue::Kind::Object)
+    return Status(QMM_STATUS_MALFORMED, source + ": is " +
+                                            getKindName(object.kind) +
+                                            ", expected an object");
+  if (object.members.size() > kMaxFields)
+    return Status(QMM_STATUS_MALFORMED,
+                  source + ": has " + std::to_string(object.members.size()) +
+                      " fields, expected at most " +
+                      std::to_string(kMaxFields));
+  return {};
+}
+
 /// Both declarations of a layer as one object; fields in one only are kept.
 static Status merge(const std::string &file, const std::string &layer,
                     JsonValue &marker, const JsonValue &metadata) {
@@ -242,31 +258,31 @@ qmmrt::readComfyDeclarations(const Checkpoint &checkpoint) {
   if (!objects.ok())
     return objects.getStatus();
 
-  std::map<std::string, std::string, std::less<>> sources;
-  for (const auto &[layer, object] : *objects)
-    sources[layer] =
-        file.getName() + ": tensor " + quoteName(layer + ".comfy_quant");
-  for (auto &[layer, object] : *metadata) {
-    auto marker = objects->find(layer);
-    if (marker != objects->end()) {
-      Status status = merge(file.getName(), layer, marker->second, object);
-      if (!status.ok())
-        return status;
-      continue;
-    }
-    objects->emplace(layer, std::move(object));
-    sources[layer] = file.getName() + ": header metadata '" + kMetadataKey +
-                     "', layer " + quoteName(layer);
-  }
-
   Declarations result;
   for (const auto &[layer, object] : *objects) {
+    std::string &source = result[layer].source;
+    source = file.getName() + ": tensor " + quoteName(layer + ".comfy_quant");
+    Status status = checkFields(source, object);
+    if (!status.ok())
+      return status;
+  }
+  for (auto &[layer, object] : *metadata) {
+    std::string source = file.getName() + ": header metadata '" + kMetadataKey +
+                         "', layer " + quoteName(layer);
+    Status status = checkFields(source, object);
+    auto marker = objects->find(layer);
+    if (status.ok() && marker != objects->end())
+      status = merge(file.getName(), layer, marker->second, object);
+    if (!status.ok())
+      return status;
+    if (marker != objects->end())
+      continue;
+    objects->emplace(layer, std::move(object));
+    result[layer].source = std::move(source);
+  }
+
+  for (const auto &[layer, object] : *objects) {
     Declaration &declaration = result[layer];
-    declaration.source = sources[layer];
-    if (object.kind != JsonValue::Kind::Object)
-      return Status(QMM_STATUS_MALFORMED, declaration.source + ": is " +
-                                              getKindName(object.kind) +
-                                              ", expected an object");
     FieldReader reader{declaration};
     // The format first: it is the better name of what isn't read.
     for (const JsonMember &member : object.members)

@@ -1,5 +1,5 @@
 //===- checkpoint/Family.h - What the readers of checkpoint families share -*-
-//C++ -*-===//
+// C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -69,7 +69,8 @@ struct LegacyMark {
   std::string key;
   bool fullPrecision; // the mark has two elements
 };
-std::vector<LegacyMark> findLegacyMarks(const Checkpoint &checkpoint);
+/// MALFORMED for more marks than the parts of any model.
+Result<std::vector<LegacyMark>> findLegacyMarks(const Checkpoint &checkpoint);
 /// The mark that speaks for a layer; nullptr when none does.
 const LegacyMark *findMark(const std::vector<LegacyMark> &marks,
                            std::string_view layer);

@@ -24,15 +24,9 @@ const JsonValue *JsonValue::find(std::string_view key) const {
 }
 
 bool JsonValue::operator==(const JsonValue &other) const {
-  if (kind != other.kind || members.size() != other.members.size())
-    return false;
-  for (const JsonMember &member : members) {
-    const JsonValue *value = other.find(member.key);
-    if (!value || !(member.value == *value))
-      return false;
-  }
-  return boolean == other.boolean && integer == other.integer &&
-         string == other.string && elements == other.elements;
+  return kind == other.kind && boolean == other.boolean &&
+         integer == other.integer && string == other.string &&
+         elements == other.elements && members == other.members;
 }
 
 const char *qmmrt::getKindName(JsonValue::Kind kind) {

@@ -37,12 +37,16 @@ struct JsonValue {
 
   /// nullptr when this isn't an object or has no such member.
   const JsonValue *find(std::string_view key) const;
+  /// Members must come in the same order: linear in the size.
   bool operator==(const JsonValue &other) const;
 };
 
 struct JsonMember {
   std::string key;
   JsonValue value;
+  bool operator==(const JsonMember &other) const {
+    return key == other.key && value == other.value;
+  }
 };
 
 /// "a string", "an object", ...: for messages.

@@ -88,7 +88,9 @@ qmmrt::readLinearLayers(const Checkpoint &checkpoint,
   auto declarations = readComfyDeclarations(checkpoint);
   if (!declarations.ok())
     return declarations.getStatus();
-  std::vector<LegacyMark> marks = findLegacyMarks(checkpoint);
+  auto marks = findLegacyMarks(checkpoint);
+  if (!marks.ok())
+    return marks.getStatus();
   ModuleIndex modules;
   for (const SafetensorsTensor &tensor : file.getTensors())
     modules[getModule(tensor.name)].push_back(&tensor);
@@ -102,7 +104,7 @@ qmmrt::readLinearLayers(const Checkpoint &checkpoint,
     const SafetensorsTensor *weight =
         file.find(std::string(module) + ".weight");
     return weight && isFloat8(weight->dtype) && weight->shape.size() == 2
-               ? findMark(marks, module)
+               ? findMark(*marks, module)
                : nullptr;
   };
 

@@ -28,7 +28,9 @@ struct LinearLayer {
   /// records nothing gives the padded K.
   int64_t n = 0, k = 0;
 
-  /// What the weight's and its scales' bytes are.
+  /// What the weight's and its scales' bytes are.  Where the label and the
+  /// scales' shape disagree this follows the shape, and so should the choice of
+  /// the activation's scheme.
   qmm_scheme scheme = {};
   qmm_layout layout = {};
 

@@ -15,11 +15,19 @@
 
 using namespace qmmrt;
 
-std::vector<LegacyMark> qmmrt::findLegacyMarks(const Checkpoint &checkpoint) {
+// Each layer is compared with each mark.
+static constexpr size_t kMaxMarks = 64;
+
+Result<std::vector<LegacyMark>>
+qmmrt::findLegacyMarks(const Checkpoint &checkpoint) {
   std::vector<LegacyMark> marks;
   for (const SafetensorsTensor &tensor : checkpoint.getFile().getTensors()) {
     if (getLastComponent(tensor.name) != "scaled_fp8")
       continue;
+    if (marks.size() == kMaxMarks)
+      return malformed(checkpoint.getFile(), tensor,
+                       "is one of more than " + std::to_string(kMaxMarks) +
+                           " marks, expected one for each part of a model");
     std::string prefix(getModule(tensor.name));
     marks.push_back({prefix.empty() ? prefix : prefix + ".", tensor.name,
                      tensor.getNumElements() == 2});

@@ -1,5 +1,4 @@
-//===- checkpoint/OtherFamilies.cpp - Quantizers whose files this version
-// doesn't read -*- C++ -*-===//
+//===- checkpoint/OtherFamilies.cpp - Unread quantizers -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,5 @@
 //===- checkpoint/SafetensorsWriter.h - Writes a .safetensors file, whole or not
-//at all -*- C++ -*-===//
+// at all -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/ScaleValues.cpp - Are a checkpoint's scales numbers one can
-// multiply with? -*- C++ -*-===//
+//===- checkpoint/ScaleValues.cpp - Are scales usable numbers? -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

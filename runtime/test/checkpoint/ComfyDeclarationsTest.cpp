@@ -1,5 +1,5 @@
 //===- checkpoint/ComfyDeclarationsTest.cpp - One case for each rule of
-//ComfyUI's JSON -*- C++ -*-===//
+// ComfyUI's JSON -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -169,6 +169,21 @@ TEST(ComfyDeclarations, ChecksTheMetadata) {
          {"layer 'l'", "an integer"});
   expect(R"({"layers": {"l": {"format": "fp7"}}})", QMM_STATUS_UNSUPPORTED,
          {"layer 'l'", "'fp7'"});
+}
+
+TEST(ComfyDeclarations, MetadataBesideATensorIsCheckedToo) {
+  expectRefused(undeclared()
+                    .declare("l", R"({"format": "float8_e4m3fn"})")
+                    .metadata(R"({"layers": {"l": 5}})"),
+                QMM_STATUS_MALFORMED, {"layer 'l'", "an integer"});
+}
+
+TEST(ComfyDeclarations, BoundsTheFields) {
+  std::string fields;
+  for (int i = 0; i < 65; ++i)
+    fields += (i ? ",\"f" : "\"f") + std::to_string(i) + "\": 0";
+  expectDeclarationRefused("{" + fields + "}", QMM_STATUS_MALFORMED,
+                           {"65 fields", "at most 64"});
 }
 
 TEST(ComfyDeclarations, NamesADeclaredLayerWithoutWeight) {

@@ -1,5 +1,5 @@
 //===- checkpoint/SafetensorsTest.cpp - One case for each rule of the format -*-
-//C++ -*-===//
+// C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

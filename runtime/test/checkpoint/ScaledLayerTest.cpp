@@ -1,5 +1,5 @@
 //===- checkpoint/ScaledLayerTest.cpp - One case for each rule of a quantized
-//layer -*- C++ -*-===//
+// layer -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -449,4 +449,11 @@ TEST(LegacyLayer, TheMarkSpeaksBelowItsPrefixOnly) {
   Read read(legacy(0, {}, 1).addFilled("other.weight", "F8_E4M3", {4, 4}, 16));
   expectError(read.status, QMM_STATUS_UNSUPPORTED,
               {"'other.weight'", "nothing declares"});
+}
+
+TEST(LegacyLayer, BoundsTheMarks) {
+  FileBuilder file;
+  for (int i = 0; i < 65; ++i)
+    file.addFilled("m" + std::to_string(i) + ".scaled_fp8", "F8_E4M3", {0}, 0);
+  expectMalformed(file, {"'m64.scaled_fp8'", "more than 64 marks"});
 }
