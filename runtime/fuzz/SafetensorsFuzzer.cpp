@@ -1,5 +1,4 @@
-//===- fuzz/SafetensorsFuzzer.cpp - Arbitrary bytes as a checkpoint -*- C++
-//-*-===//
+//===- fuzz/SafetensorsFuzzer.cpp - Bytes as a checkpoint -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/ComfyDeclarations.cpp - What ComfyUI's files say of their
-// layers -*- C++ -*-===//
+//===- checkpoint/ComfyDeclarations.cpp - ComfyUI's JSON -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

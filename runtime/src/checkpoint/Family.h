@@ -1,5 +1,4 @@
-//===- checkpoint/Family.h - What the readers of checkpoint families share -*-
-// C++ -*-===//
+//===- checkpoint/Family.h - Shared by families -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

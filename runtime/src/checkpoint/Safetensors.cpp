@@ -1,5 +1,4 @@
-//===- checkpoint/Safetensors.cpp - Tensors in a .safetensors file, where they
-// lie -*- C++ -*-===//
+//===- checkpoint/Safetensors.cpp - .safetensors files -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/SafetensorsHeader.cpp - The JSON header of a .safetensors file
-//-*- C++ -*-===//
+//===- checkpoint/SafetensorsHeader.cpp - The JSON header -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/ScaledLayer.cpp - Checks the tensors of one quantized layer
-//-*- C++ -*-===//
+//===- checkpoint/ScaledLayer.cpp - One quantized layer -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

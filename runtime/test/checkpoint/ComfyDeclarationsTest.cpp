@@ -1,5 +1,4 @@
-//===- checkpoint/ComfyDeclarationsTest.cpp - One case for each rule of
-// ComfyUI's JSON -*- C++ -*-===//
+//===- checkpoint/ComfyDeclarationsTest.cpp - ComfyUI's JSON -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

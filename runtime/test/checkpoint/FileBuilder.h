@@ -1,5 +1,4 @@
-//===- checkpoint/FileBuilder.h - Safetensors files for tests, right and wrong
-//-*- C++ -*-===//
+//===- checkpoint/FileBuilder.h - Files for tests -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/OtherFamiliesTest.cpp - Families that aren't read are named
-//-*- C++ -*-===//
+//===- checkpoint/OtherFamiliesTest.cpp - Unread families -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/RealCheckpointsTest.cpp - The example checkpoints read as what
-// they are -*- C++ -*-===//
+//===- checkpoint/RealCheckpointsTest.cpp - Examples -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/SafetensorsTest.cpp - One case for each rule of the format -*-
-// C++ -*-===//
+//===- checkpoint/SafetensorsTest.cpp - Rules of the format -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

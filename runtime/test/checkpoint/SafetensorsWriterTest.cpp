@@ -1,5 +1,4 @@
-//===- checkpoint/SafetensorsWriterTest.cpp - Files are written whole or not at
-// all -*- C++ -*-===//
+//===- checkpoint/SafetensorsWriterTest.cpp - Whole files -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

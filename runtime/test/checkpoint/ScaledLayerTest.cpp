@@ -1,5 +1,4 @@
-//===- checkpoint/ScaledLayerTest.cpp - One case for each rule of a quantized
-// layer -*- C++ -*-===//
+//===- checkpoint/ScaledLayerTest.cpp - Quantized layers -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
