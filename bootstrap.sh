@@ -60,6 +60,7 @@ packages=(
   nlohmann-json3-dev # JSON of checkpoints and reports
   libopenblas-dev    # fast f32 GEMM on the CPU; a built-in kernel replaces it
   libgtest-dev       # unit tests
+  python3-numpy      # the tests' independent reference
 )
 if [ "$dev" = 1 ]; then
   packages+=(clang-format-22 clang-tidy-22 libclang-rt-22-dev)
@@ -69,7 +70,7 @@ declare -A commands=([cmake]=cmake [ninja]=ninja-build [python3]=python3)
 
 needed_list() {
   echo "MLIR, LLVM, clang and lld 22 with their development files (Debian:" \
-    "${packages[*]}), cmake 3.20 or newer, ninja, python3 3.9 or newer"
+    "${packages[*]}), cmake 3.20 or newer, ninja, python3 3.9 or newer with numpy"
 }
 
 # Free space in GiB where $1 is.
