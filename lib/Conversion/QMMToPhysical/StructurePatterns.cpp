@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What carries a quantized tensor without looking at it.  Functions have a
-// pattern of their own because upstream's drops the attributes of arguments.
+// What carries a quantized tensor without looking at it.  Functions and calls
+// have patterns of their own because upstream's drop attributes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -85,6 +85,59 @@ struct ConvertFunction : OpConversionPattern<func::FuncOp> {
   }
 };
 
+struct ConvertCall : OpConversionPattern<func::CallOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(func::CallOp call, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    MLIRContext *context = rewriter.getContext();
+    SmallVector<Value> operands;
+    SmallVector<DictionaryAttr> argumentAttributes, resultAttributes;
+    for (auto [i, parts] : llvm::enumerate(adaptor.getOperands())) {
+      llvm::append_range(operands, parts);
+      appendPartAttributes(context, getEntry(call.getArgAttrsAttr(), i),
+                           parts.size(), argumentAttributes);
+    }
+    SmallVector<Type> types;
+    SmallVector<size_t> numParts;
+    for (auto [i, type] : llvm::enumerate(call.getResultTypes())) {
+      size_t numBefore = types.size();
+      if (failed(typeConverter->convertType(type, types)))
+        return rewriter.notifyMatchFailure(call, "inconvertible result");
+      numParts.push_back(types.size() - numBefore);
+      appendPartAttributes(context, getEntry(call.getResAttrsAttr(), i),
+                           numParts.back(), resultAttributes);
+    }
+
+    func::CallOp::Properties properties = call.getProperties();
+    if (call.getArgAttrsAttr())
+      properties.setArgAttrs(toArray(context, argumentAttributes));
+    if (call.getResAttrsAttr())
+      properties.setResAttrs(toArray(context, resultAttributes));
+    auto newCall = func::CallOp::create(
+        rewriter, call.getLoc(), types, operands, properties,
+        call->getDiscardableAttrDictionary().getValue());
+    SmallVector<SmallVector<Value>> replacements;
+    ValueRange results = newCall.getResults();
+    for (size_t count : numParts) {
+      replacements.push_back(llvm::to_vector(results.take_front(count)));
+      results = results.drop_front(count);
+    }
+    rewriter.replaceOpWithMultiple(call, std::move(replacements));
+    return success();
+  }
+
+private:
+  static DictionaryAttr getEntry(ArrayAttr array, size_t index) {
+    return array ? cast<DictionaryAttr>(array[index]) : DictionaryAttr();
+  }
+  static ArrayAttr toArray(MLIRContext *context,
+                           ArrayRef<DictionaryAttr> attributes) {
+    return ArrayAttr::get(context, llvm::to_vector_of<Attribute>(attributes));
+  }
+};
+
 /// One select of a scalar condition becomes one for each part.
 struct ConvertSelect : OpConversionPattern<arith::SelectOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -108,9 +161,8 @@ struct ConvertSelect : OpConversionPattern<arith::SelectOp> {
 void mlir::qmm::populateQMMToPhysicalStructurePatterns(
     const TypeConverter &converter, RewritePatternSet &patterns,
     ConversionTarget &target) {
-  patterns.add<ConvertFunction, ConvertSelect>(converter,
-                                               patterns.getContext());
-  populateCallOpTypeConversionPattern(patterns, converter);
+  patterns.add<ConvertFunction, ConvertCall, ConvertSelect>(
+      converter, patterns.getContext());
   populateReturnOpTypeConversionPattern(patterns, converter);
   scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                        target);
