@@ -112,7 +112,7 @@ def main():
     table = [("layer", "format", "shape", "bytes", "in bf16", "saved", "error")]
     total = wide_total = 0
     for layer in listing["layers"]:
-        name, n, k = layer["name"], layer["out_features"], layer["in_features"]
+        name, n, k = layer["name"], layer["n"], layer["k"]
         if k not in inputs:
             inputs[k] = write_random(
                 os.path.join(args.work, f"input-{k}.safetensors"), args.rows, k)
@@ -128,11 +128,10 @@ def main():
                      f"{outputs[1][0]} in the reference")
         error = ("%.2e" % relative_error(outputs[0][1], outputs[1][1])
                  if args.reference else "-")
-        wide = 2 * n * k
-        total, wide_total = total + layer["weight_bytes"], wide_total + wide
-        table.append((name, layer["format"], f"{n} x {k}",
-                      human(layer["weight_bytes"]), human(wide),
-                      f"{100 - 100 * layer['weight_bytes'] / wide:.0f} %", error))
+        size, wide = layer["bytes"], 2 * n * k
+        total, wide_total = total + size, wide_total + wide
+        table.append((name, layer["format"] or "-", f"{n} x {k}", human(size),
+                      human(wide), f"{100 - 100 * size / wide:.0f} %", error))
     table.append(("all", "", "", human(total), human(wide_total),
                   f"{100 - 100 * total / wide_total:.0f} %", ""))
     show(table)
