@@ -1,5 +1,4 @@
-//===- checkpoint/Checkpoint.cpp - Where a model's weights come from -*- C++
-//-*-===//
+//===- checkpoint/Checkpoint.cpp - A checkpoint -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

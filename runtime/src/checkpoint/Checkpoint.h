@@ -1,5 +1,4 @@
-//===- checkpoint/Checkpoint.h - Where a model's weights come from -*- C++
-//-*-===//
+//===- checkpoint/Checkpoint.h - A checkpoint -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/Json.h - Small JSON documents from untrusted files -*- C++
-//-*-===//
+//===- checkpoint/Json.h - Untrusted JSON -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/Layers.cpp - The linear layers of a checkpoint -*- C++
-//-*-===//
+//===- checkpoint/Layers.cpp - The linear layers -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

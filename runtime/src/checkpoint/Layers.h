@@ -1,4 +1,4 @@
-//===- checkpoint/Layers.h - The linear layers of a checkpoint -*- C++ -*-===//
+//===- checkpoint/Layers.h - The linear layers -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/LegacyFamily.cpp - FP8 files from before comfy_quant -*- C++
-//-*-===//
+//===- checkpoint/LegacyFamily.cpp - Old FP8 files -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- checkpoint/SafetensorsWriter.h - Writes a .safetensors file, whole or not
-// at all -*- C++ -*-===//
+//===- checkpoint/SafetensorsWriter.h - Whole files or none -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

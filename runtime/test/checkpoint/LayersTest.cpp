@@ -1,5 +1,4 @@
-//===- checkpoint/LayersTest.cpp - Which weights are linear layers -*- C++
-//-*-===//
+//===- checkpoint/LayersTest.cpp - Which weights are layers -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
