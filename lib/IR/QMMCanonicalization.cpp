@@ -9,6 +9,7 @@
 // Only what changes no value: dequantize of quantize rounds, so it stays.
 //
 //===----------------------------------------------------------------------===//
+#include "Verify.h"
 #include "qmm/IR/QMM.h"
 
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -134,14 +135,9 @@ static std::optional<std::pair<Value, int64_t>> getSourceDim(Operation *op,
       })
       .Case([&](ReshapeOp source) -> Source {
         // One dynamic extent on each side: equal when the static ones are.
-        auto product = [](ShapedType type) {
-          int64_t count = 1;
-          for (int64_t extent : type.getShape())
-            count *= ShapedType::isDynamic(extent) ? 1 : extent;
-          return count;
-        };
         ShapedType input = source.getInput().getType();
-        if (product(input) != product(source.getResult().getType()))
+        if (getStaticCount(input.getShape()) !=
+            getStaticCount(source.getResult().getType().getShape()))
           return std::nullopt;
         for (int64_t i = 0; i < input.getRank(); ++i)
           if (input.isDynamicDim(i))

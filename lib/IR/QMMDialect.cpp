@@ -43,6 +43,72 @@ void QMMDialect::initialize() {
   addInterfaces<QMMInlinerInterface>();
 }
 
+//===----------------------------------------------------------------------===//
+// Discardable attributes
+//===----------------------------------------------------------------------===//
+
+template <typename AttrTy> static bool isArrayOf(Attribute value) {
+  auto array = dyn_cast<ArrayAttr>(value);
+  return array && llvm::all_of(array, llvm::IsaPred<AttrTy>);
+}
+
+template <typename AttrTy> static bool isDictionaryOf(Attribute value) {
+  auto dictionary = dyn_cast<DictionaryAttr>(value);
+  return dictionary && llvm::all_of(dictionary, [](NamedAttribute entry) {
+           return isa<AttrTy>(entry.getValue());
+         });
+}
+
+/// What the attribute `name` must be, where `value` isn't that; else nothing.
+/// The value is never printed: it may be large.
+static StringRef getViolatedKind(StringRef name, Attribute value) {
+  if (name == QMMDialect::kTargetsAttr)
+    return isArrayOf<TargetAttr>(value) ? "" : "an array of #qmm.target";
+  if (name == QMMDialect::kRoutesAttr)
+    return isArrayOf<RouteAttr>(value) ? "" : "an array of #qmm.route";
+  if (name == QMMDialect::kNotesAttr)
+    return isArrayOf<StringAttr>(value) ? "" : "an array of strings";
+  if (name == QMMDialect::kParameterFilesAttr)
+    return isDictionaryOf<StringAttr>(value) ? "" : "a dictionary of paths";
+  if (name == QMMDialect::kConstantsAttr)
+    return isDictionaryOf<ElementsAttr>(value) ? ""
+                                               : "a dictionary of elements";
+  if (name == QMMDialect::kReasonAttr || name == QMMDialect::kStageAttr ||
+      name == QMMDialect::kNameAttr)
+    return isa<StringAttr>(value) ? "" : "a string";
+  return "";
+}
+
+static LogicalResult verifyKind(Operation *op, NamedAttribute attribute) {
+  StringRef expected =
+      getViolatedKind(attribute.getName(), attribute.getValue());
+  if (expected.empty())
+    return success();
+  return op->emitOpError() << "has an attribute '" << attribute.getName()
+                           << "' of another kind, expected " << expected;
+}
+
+LogicalResult QMMDialect::verifyOperationAttribute(Operation *op,
+                                                   NamedAttribute attribute) {
+  return verifyKind(op, attribute);
+}
+
+LogicalResult QMMDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                                   unsigned,
+                                                   NamedAttribute attribute) {
+  return verifyKind(op, attribute);
+}
+
+LogicalResult
+QMMDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned,
+                                        NamedAttribute attribute) {
+  return verifyKind(op, attribute);
+}
+
+//===----------------------------------------------------------------------===//
+// Helpers
+//===----------------------------------------------------------------------===//
+
 Operation *QMMDialect::materializeConstant(OpBuilder &builder, Attribute value,
                                            Type type, Location loc) {
   return arith::ConstantOp::materialize(builder, value, type, loc);

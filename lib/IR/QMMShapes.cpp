@@ -154,12 +154,11 @@ void SliceOp::build(OpBuilder &builder, OperationState &state, Value input,
 // reshape
 //===----------------------------------------------------------------------===//
 
-/// The product of the static extents of `shape`, which fits: the type says so.
-static int64_t getStaticCount(ArrayRef<int64_t> shape) {
-  int64_t count = 1;
+uint64_t qmm::getStaticCount(ArrayRef<int64_t> shape) {
+  uint64_t count = 1;
   for (int64_t extent : shape)
     if (!ShapedType::isDynamic(extent))
-      count *= extent;
+      count *= static_cast<uint64_t>(extent);
   return count;
 }
 
@@ -176,8 +175,8 @@ LogicalResult ReshapeOp::verify() {
   if (input.getNumDynamicDims() > 1 || result.getNumDynamicDims() > 1)
     return emitOpError() << "reshapes " << input << " to " << result
                          << ", expected at most one dynamic dimension each";
-  int64_t inputCount = getStaticCount(input.getShape());
-  int64_t resultCount = getStaticCount(result.getShape());
+  uint64_t inputCount = getStaticCount(input.getShape());
+  uint64_t resultCount = getStaticCount(result.getShape());
   bool isStatic = input.hasStaticShape() && result.hasStaticShape();
   if (input.hasStaticShape() != result.hasStaticShape() ||
       (isStatic && inputCount != resultCount))

@@ -45,6 +45,9 @@ struct ScaledMatmulSpec {
 /// The constraints of qmm.scaled_matmul.
 LogicalResult verifyScaledMatmul(Operation *op, const ScaledMatmulSpec &spec);
 
+/// The product of the extents that aren't dynamic.  It fits for a valid type.
+uint64_t getStaticCount(ArrayRef<int64_t> shape);
+
 /// Does a matmul's result of this type take a given scale?
 bool needsOutScale(Type result);
 

@@ -59,6 +59,10 @@ def QMM_Dialect : Dialect {
     void registerTypes();
   }];
   let hasConstantMaterializer = 1;
+  // Passes may rely on what the comments above say of an attribute's kind.
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
 }
 
 #endif // QMM_IR_QMMDIALECT_TD
