@@ -109,6 +109,60 @@ func.func private @f() attributes {a = #qmm.route<magic on "cpu", m = [0, *], ""
 
 // -----
 
+// qmm.targets: its kind
+// expected-error @below {{'builtin.module' op has an attribute '"qmm.targets"' of another kind, expected an array of #qmm.target}}
+module attributes {qmm.targets = ["cpu"]} {}
+
+// -----
+
+// qmm.routes: its kind
+// expected-error @below {{'func.func' op has an attribute '"qmm.routes"' of another kind, expected an array of #qmm.route}}
+func.func private @f() attributes {qmm.routes = #qmm.route<host on "cpu", m = [0, *], "">}
+
+// -----
+
+// qmm.notes: its kind
+// expected-error @below {{'func.func' op has an attribute '"qmm.notes"' of another kind, expected an array of strings}}
+func.func private @f() attributes {qmm.notes = "note"}
+
+// -----
+
+// qmm.parameter_files: its kind
+// expected-error @below {{'builtin.module' op has an attribute '"qmm.parameter_files"' of another kind, expected a dictionary of paths}}
+module attributes {qmm.parameter_files = {model = 1}} {}
+
+// -----
+
+// qmm.constants: its kind
+// expected-error @below {{'builtin.module' op has an attribute '"qmm.constants"' of another kind, expected a dictionary of elements}}
+module attributes {qmm.constants = {c = "c"}} {}
+
+// -----
+
+// qmm.reason: its kind
+// expected-error @below {{'func.func' op has an attribute '"qmm.reason"' of another kind, expected a string}}
+func.func private @f() attributes {qmm.reason = ["why"]}
+
+// -----
+
+// qmm.stage: its kind
+// expected-error @below {{'builtin.module' op has an attribute '"qmm.stage"' of another kind, expected a string}}
+module attributes {qmm.stage = 1} {}
+
+// -----
+
+// qmm.name, of an argument: its kind
+// expected-error @below {{'func.func' op has an attribute '"qmm.name"' of another kind, expected a string}}
+func.func private @f(f32 {qmm.name = 1})
+
+// -----
+
+// qmm.name, of a result: its kind
+// expected-error @below {{'func.func' op has an attribute '"qmm.name"' of another kind, expected a string}}
+func.func private @f() -> (f32 {qmm.name = 1})
+
+// -----
+
 // qmm.tensor 1: the rank
 // expected-error @below {{quantized tensor has rank 1, expected 2 to 8}}
 func.func private @f(!qmm.tensor<256xbf16, fp8>)
