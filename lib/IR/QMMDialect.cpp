@@ -84,8 +84,10 @@ static LogicalResult verifyKind(Operation *op, NamedAttribute attribute) {
       getViolatedKind(attribute.getName(), attribute.getValue());
   if (expected.empty())
     return success();
-  return op->emitOpError() << "has an attribute '" << attribute.getName()
-                           << "' of another kind, expected " << expected;
+  return op->emitOpError()
+         << "attribute '" << attribute.getName().getValue() << "' is a "
+         << attribute.getValue().getAbstractAttribute().getName()
+         << " attribute, expected " << expected;
 }
 
 LogicalResult QMMDialect::verifyOperationAttribute(Operation *op,

@@ -110,55 +110,55 @@ func.func private @f() attributes {a = #qmm.route<magic on "cpu", m = [0, *], ""
 // -----
 
 // qmm.targets: its kind
-// expected-error @below {{'builtin.module' op has an attribute '"qmm.targets"' of another kind, expected an array of #qmm.target}}
+// expected-error @below {{'builtin.module' op attribute 'qmm.targets' is a builtin.array attribute, expected an array of #qmm.target}}
 module attributes {qmm.targets = ["cpu"]} {}
 
 // -----
 
 // qmm.routes: its kind
-// expected-error @below {{'func.func' op has an attribute '"qmm.routes"' of another kind, expected an array of #qmm.route}}
+// expected-error @below {{'func.func' op attribute 'qmm.routes' is a qmm.route attribute, expected an array of #qmm.route}}
 func.func private @f() attributes {qmm.routes = #qmm.route<host on "cpu", m = [0, *], "">}
 
 // -----
 
 // qmm.notes: its kind
-// expected-error @below {{'func.func' op has an attribute '"qmm.notes"' of another kind, expected an array of strings}}
+// expected-error @below {{'func.func' op attribute 'qmm.notes' is a builtin.string attribute, expected an array of strings}}
 func.func private @f() attributes {qmm.notes = "note"}
 
 // -----
 
 // qmm.parameter_files: its kind
-// expected-error @below {{'builtin.module' op has an attribute '"qmm.parameter_files"' of another kind, expected a dictionary of paths}}
+// expected-error @below {{'builtin.module' op attribute 'qmm.parameter_files' is a builtin.dictionary attribute, expected a dictionary of paths}}
 module attributes {qmm.parameter_files = {model = 1}} {}
 
 // -----
 
 // qmm.constants: its kind
-// expected-error @below {{'builtin.module' op has an attribute '"qmm.constants"' of another kind, expected a dictionary of elements}}
+// expected-error @below {{'builtin.module' op attribute 'qmm.constants' is a builtin.dictionary attribute, expected a dictionary of elements}}
 module attributes {qmm.constants = {c = "c"}} {}
 
 // -----
 
 // qmm.reason: its kind
-// expected-error @below {{'func.func' op has an attribute '"qmm.reason"' of another kind, expected a string}}
+// expected-error @below {{'func.func' op attribute 'qmm.reason' is a builtin.array attribute, expected a string}}
 func.func private @f() attributes {qmm.reason = ["why"]}
 
 // -----
 
 // qmm.stage: its kind
-// expected-error @below {{'builtin.module' op has an attribute '"qmm.stage"' of another kind, expected a string}}
+// expected-error @below {{'builtin.module' op attribute 'qmm.stage' is a builtin.integer attribute, expected a string}}
 module attributes {qmm.stage = 1} {}
 
 // -----
 
 // qmm.name, of an argument: its kind
-// expected-error @below {{'func.func' op has an attribute '"qmm.name"' of another kind, expected a string}}
+// expected-error @below {{'func.func' op attribute 'qmm.name' is a builtin.integer attribute, expected a string}}
 func.func private @f(f32 {qmm.name = 1})
 
 // -----
 
 // qmm.name, of a result: its kind
-// expected-error @below {{'func.func' op has an attribute '"qmm.name"' of another kind, expected a string}}
+// expected-error @below {{'func.func' op attribute 'qmm.name' is a builtin.integer attribute, expected a string}}
 func.func private @f() -> (f32 {qmm.name = 1})
 
 // -----
