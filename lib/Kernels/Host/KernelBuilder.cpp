@@ -12,6 +12,8 @@
 
 #include "KernelBuilder.h"
 
+#include "BufferOverlap.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -22,19 +24,11 @@
 using namespace mlir;
 using namespace mlir::qmm;
 
-bool mlir::qmm::isRepeatedView(Operation *op) {
-  return isa<ViewLikeOpInterface>(op) &&
-         !isa<memref::ViewOp, memref::ReshapeOp>(op) &&
-         op->getNumResults() == 1 &&
-         isa<BaseMemRefType>(op->getResult(0).getType()) &&
-         isa<BaseMemRefType>(op->getOperand(0).getType());
-}
-
 KernelBuilder::KernelBuilder(Operation *first, ModuleOp kernels,
                              const MemberSet &members,
-                             const MemberSet &inserted, AliasAnalysis &alias)
+                             const MemberSet &inserted)
     : first(first), kernels(kernels), members(members), inserted(inserted),
-      alias(alias), body(first->getContext()) {
+      body(first->getContext()) {
   Location loc = first->getLoc();
   func = func::FuncOp::create(loc, "kernel",
                               FunctionType::get(first->getContext(), {}, {}));
@@ -98,20 +92,6 @@ FailureOr<Value> KernelBuilder::materializeMemRef(Value value,
   return addBuffer(value);
 }
 
-/// May `op`, or an op in it, write to `location`?
-static bool mayWrite(Operation *op, Value location, AliasAnalysis &alias) {
-  std::optional<SmallVector<MemoryEffects::EffectInstance>> effects =
-      getEffectsRecursively(op);
-  return !effects ||
-         llvm::any_of(
-             *effects, [&](const MemoryEffects::EffectInstance &effect) {
-               return !isa<MemoryEffects::Read, MemoryEffects::Allocate>(
-                          effect.getEffect()) &&
-                      (!effect.getValue() ||
-                       !alias.alias(effect.getValue(), location).isNo());
-             });
-}
-
 /// Is the value that `producer` computes in the function still what it would
 /// compute at the start of the kernel?
 LogicalResult KernelBuilder::checkRepeatable(Operation *producer,
@@ -133,16 +113,18 @@ LogicalResult KernelBuilder::checkRepeatable(Operation *producer,
     if (!isa<MemoryEffects::Read>(effect.getEffect()) || !effect.getValue())
       return refuse("it doesn't only read");
     auto writes = [&](Operation *op) {
-      return !inserted.contains(op) && mayWrite(op, effect.getValue(), alias);
+      return !inserted.contains(op) && mayWrite(op, effect.getValue());
     };
     Operation *op = producer->getNextNode();
     while (op && op != first && !writes(op))
       op = op->getNextNode();
-    // Ranges of a linalg op run at the same time: one may write before another
-    // reads.
-    if (op && (op != first || (isa<linalg::LinalgOp>(op) && writes(op))))
+    if (op && op != first)
       return refuse("'" + op->getName().getStringRef() +
                     "' may write what it reads");
+    // Ranges of a linalg op run at the same time, and one could write before
+    // another reads: such an op isn't split.
+    if (op && isa<linalg::LinalgOp>(op) && writes(op))
+      sequential = true;
   }
   return success();
 }
@@ -239,6 +221,8 @@ FailureOr<Value> KernelBuilder::splitLoop(linalg::LinalgOp op,
                                           linalg::LinalgOp original,
                                           OpBuilder &caller) {
   Location loc = op.getLoc();
+  if (sequential)
+    return Value(arith::ConstantIndexOp::create(caller, loc, 1));
   IRRewriter rewriter(body);
   rewriter.setInsertionPoint(op);
 

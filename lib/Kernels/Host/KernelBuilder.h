@@ -14,7 +14,6 @@
 #ifndef QMM_LIB_KERNELS_HOST_KERNELBUILDER_H
 #define QMM_LIB_KERNELS_HOST_KERNELBUILDER_H
 
-#include "mlir/Analysis/AliasAnalysis.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -22,10 +21,6 @@
 #include "qmm/IR/QMM.h"
 
 namespace mlir::qmm {
-
-/// Does the op make its memref out of another one, so that a kernel repeats it?
-/// memref.view doesn't count: its result is a buffer of its own in a pool.
-bool isRepeatedView(Operation *op);
 
 /// Ops of the function that end up in kernels.
 using MemberSet = llvm::SmallPtrSetImpl<Operation *>;
@@ -36,7 +31,7 @@ public:
   /// which whatever is repeated has to be valid; `inserted`: launches of this
   /// pass.
   KernelBuilder(Operation *first, ModuleOp kernels, const MemberSet &members,
-                const MemberSet &inserted, AliasAnalysis &alias);
+                const MemberSet &inserted);
   ~KernelBuilder();
   KernelBuilder(const KernelBuilder &) = delete;
   KernelBuilder &operator=(const KernelBuilder &) = delete;
@@ -69,12 +64,12 @@ private:
   Operation *first;
   ModuleOp kernels;
   const MemberSet &members, &inserted;
-  AliasAnalysis &alias;
   llvm::SmallPtrSet<Operation *, 4> locals;
   OwningOpRef<func::FuncOp> func;
   OpBuilder body;
   IRMapping map;
   SmallVector<Value> buffers, integers;
+  bool sequential = false; // the kernel reads, first, what it may write
 };
 
 } // namespace mlir::qmm

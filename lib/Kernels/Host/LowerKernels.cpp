@@ -229,6 +229,17 @@ static LogicalResult approximateMath(ModuleOp module, bool hasFMA) {
   return success();
 }
 
+/// Emulation marks the conversions that it adds as contractible, and folders
+/// would drop the rounding between two operations.
+static void keepRoundings(ModuleOp module) {
+  module.walk([](Operation *op) {
+    if (auto extend = dyn_cast<arith::ExtFOp>(op))
+      extend.setFastmath(arith::FastMathFlags::none);
+    else if (auto truncate = dyn_cast<arith::TruncFOp>(op))
+      truncate.setFastmath(arith::FastMathFlags::none);
+  });
+}
+
 static void addLoopPasses(OpPassManager &manager) {
   manager.addPass(createConvertLinalgToLoopsPass());
   math::MathExtendToSupportedTypesOptions extend;
@@ -270,18 +281,23 @@ static LogicalResult runPasses(ModuleOp module,
   return manager.run(module);
 }
 
-/// Everything is in the LLVM dialect, or the first op that isn't is named.
+/// Everything is in the LLVM dialect, or the first op that isn't is named: one
+/// of the program's rather than a cast that its types needed.
 static LogicalResult verifyLowered(ModuleOp module) {
-  WalkResult walk = module.walk([&](Operation *op) {
+  Operation *left = nullptr;
+  module.walk([&](Operation *op) {
     if (op == module || isa<LLVM::LLVMDialect>(op->getDialect()))
-      return WalkResult::advance();
-    InFlightDiagnostic diag =
-        op->emitOpError("can't be compiled for the host: nothing lowers it");
-    if (op->getNumOperands())
-      diag << " (operands: " << op->getOperandTypes() << ")";
-    return WalkResult::interrupt();
+      return;
+    if (!left || isa<UnrealizedConversionCastOp>(left))
+      left = op;
   });
-  return failure(walk.wasInterrupted());
+  if (!left)
+    return success();
+  InFlightDiagnostic diag =
+      left->emitOpError("can't be compiled for the host: nothing lowers it");
+  if (left->getNumOperands())
+    diag << " (operands: " << left->getOperandTypes() << ")";
+  return failure();
 }
 
 /// The exported function of one kernel: builds the memrefs and calls the body,
@@ -348,8 +364,10 @@ mlir::qmm::lowerHostKernels(ModuleOp kernels, HostFeatures features) {
   OwningOpRef<ModuleOp> module = kernels.clone();
   FailureOr<SmallVector<Signature>> signatures = takeSignatures(*module);
   if (failed(signatures) || failed(prepare(*module)) ||
-      failed(runPasses(*module, addLoopPasses)) ||
-      failed(approximateMath(*module, features.hasFMA)) ||
+      failed(runPasses(*module, addLoopPasses)))
+    return failure();
+  keepRoundings(*module);
+  if (failed(approximateMath(*module, features.hasFMA)) ||
       failed(runPasses(*module, addControlFlowPasses)))
     return failure();
 

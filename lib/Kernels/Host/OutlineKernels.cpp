@@ -12,9 +12,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BufferOverlap.h"
 #include "KernelBuilder.h"
 
-#include "mlir/Analysis/AliasAnalysis/LocalAliasAnalysis.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -34,34 +34,11 @@ namespace {
 /// What an allocation on a kernel's stack may have.
 constexpr int64_t kMaxLocalBytes = 4096;
 
-/// Different arguments of a program never overlap: the runtime refuses it.
-struct ProgramAliasAnalysis : LocalAliasAnalysis {
-  static Value getRoot(Value value) {
-    while (Operation *producer = value.getDefiningOp()) {
-      if (!isa<ViewLikeOpInterface>(producer) ||
-          producer->getNumOperands() == 0)
-        break;
-      value = producer->getOperand(0);
-    }
-    return value;
-  }
-  AliasResult aliasImpl(Value lhs, Value rhs) override {
-    auto left = dyn_cast<BlockArgument>(getRoot(lhs));
-    auto right = dyn_cast<BlockArgument>(getRoot(rhs));
-    if (left && right && left != right && left.getOwner() == right.getOwner() &&
-        left.getOwner()->isEntryBlock() &&
-        isa<FunctionOpInterface>(left.getOwner()->getParentOp()))
-      return AliasResult::NoAlias;
-    return LocalAliasAnalysis::aliasImpl(lhs, rhs);
-  }
-};
-
 class FunctionOutliner {
 public:
   FunctionOutliner(FunctionOpInterface function,
-                   llvm::function_ref<ModuleOp()> getKernels,
-                   AliasAnalysis &alias)
-      : function(function), getKernels(getKernels), alias(alias) {}
+                   llvm::function_ref<ModuleOp()> getKernels)
+      : function(function), getKernels(getKernels) {}
 
   LogicalResult run();
 
@@ -82,7 +59,6 @@ private:
 
   FunctionOpInterface function;
   llvm::function_ref<ModuleOp()> getKernels;
-  AliasAnalysis &alias;
   llvm::SmallPtrSet<Operation *, 32> members; // and linalg ops
   llvm::SmallPtrSet<Operation *, 8> inserted; // launches
   unsigned numKernels = 0;
@@ -200,7 +176,7 @@ LogicalResult FunctionOutliner::outlineRun(ArrayRef<Operation *> run) {
       }))
     return success();
 
-  KernelBuilder kernel(run.front(), getKernels(), members, inserted, alias);
+  KernelBuilder kernel(run.front(), getKernels(), members, inserted);
   for (Operation &op : *run.front()->getBlock())
     if (isa<memref::AllocOp, memref::AllocaOp>(op) && isLocal(&op, run))
       kernel.addLocal(&op);
@@ -215,7 +191,7 @@ LogicalResult FunctionOutliner::outlineRun(ArrayRef<Operation *> run) {
 }
 
 LogicalResult FunctionOutliner::outlineLinalg(linalg::LinalgOp op) {
-  KernelBuilder kernel(op, getKernels(), members, inserted, alias);
+  KernelBuilder kernel(op, getKernels(), members, inserted);
   FailureOr<Operation *> copy = kernel.clone(op);
   if (failed(copy))
     return failure();
@@ -315,8 +291,6 @@ struct OutlineKernels : mlir::qmm::impl::OutlineKernelsBase<OutlineKernels> {
 } // namespace
 
 LogicalResult mlir::qmm::outlineKernels(ModuleOp module) {
-  AliasAnalysis alias(module);
-  alias.addAnalysisImplementation(ProgramAliasAnalysis());
   ModuleOp kernels = module.lookupSymbol<ModuleOp>(kKernelsModuleName);
   auto getKernels = [&] {
     if (!kernels) {
@@ -328,7 +302,7 @@ LogicalResult mlir::qmm::outlineKernels(ModuleOp module) {
   for (auto function : llvm::to_vector(module.getOps<FunctionOpInterface>())) {
     if (function.isExternal())
       continue;
-    FunctionOutliner outliner(function, getKernels, alias);
+    FunctionOutliner outliner(function, getKernels);
     if (failed(outliner.run()))
       return failure();
   }

@@ -482,6 +482,7 @@ TEST(HostObjects, RefuseWhatCantBeCompiled) {
       {"an op that nothing lowers",
        R"(func.func @k(%x: memref<4xf32>, %b: index, %e: index) {
             %m = qmm.parameter "a::b" : memref<4xf32>
+            memref.copy %m, %x : memref<4xf32> to memref<4xf32>
             return
           })",
        "'qmm.parameter' op can't be compiled for the host"},

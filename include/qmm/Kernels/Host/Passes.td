@@ -34,9 +34,13 @@ def OutlineKernels : Pass<"qmm-outline-kernels", "::mlir::ModuleOp"> {
     Kernels take the buffers themselves: views (subview, expand_shape,
     collapse_shape, reinterpret_cast, cast, transpose) are repeated in the kernel,
     and the index operands they need are its integers.  So are constants, constant
-    globals, and scalars computed or loaded before the run, provided that
-    nothing has written to the buffer since.  A static allocation of at most 4 KiB
-    that only one run uses moves to the kernel's stack.
+    globals, and scalars computed or loaded before the run, provided that nothing
+    has written to the buffer since.  (A linalg op that may itself write there
+    isn't split.)  A static allocation of at most 4 KiB that only one run uses
+    moves to the kernel's stack.
+
+    Run it before buffers are placed in one arena: a kernel may read a scalar's
+    buffer later than the op that read it before.
 
     Errors, at the op: an op that contains a `qmm` op (control flow around
     quantized matmuls can't be flattened into a program); a scalar or an index
