@@ -1,4 +1,4 @@
-//===- program/ArtifactFormat.h - Layout of the .qmm file -*- C++ -*-===//
+//===- program/ArtifactFormat.h - Layout of the .qmm file ----- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- program/ArtifactWriter.cpp - Writes the .qmm file ------------------===//
+//===- program/ArtifactWriter.cpp - Writes the .qmm file -----------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

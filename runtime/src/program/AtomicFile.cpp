@@ -1,4 +1,4 @@
-//===- program/AtomicFile.cpp - A file that appears whole or not at all ---===//
+//===- program/AtomicFile.cpp - A file whole or not at all ---------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

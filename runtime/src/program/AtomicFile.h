@@ -1,5 +1,4 @@
-//===- program/AtomicFile.h - A file that appears whole or not at all -*- C++
-//-*-===//
+//===- program/AtomicFile.h - A file whole or not at all ------ -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- program/Codec.h - Little-endian encoder and bounded decoder -*- C++
-//-*-===//
+//===- program/Codec.h - Encoder and bounded decoder ---------- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

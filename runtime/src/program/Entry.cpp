@@ -1,4 +1,4 @@
-//===- program/Entry.cpp - Query, prepare, invoke -------------------------===//
+//===- program/Entry.cpp - Query, prepare, invoke ------------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- program/Expr.cpp - Integer expressions over dynamic dimensions -----===//
+//===- program/Expr.cpp - Integers from dynamic dimensions ---------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

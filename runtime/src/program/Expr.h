@@ -1,5 +1,4 @@
-//===- program/Expr.h - Integer expressions over dynamic dimensions -*- C++
-//-*-===//
+//===- program/Expr.h - Integers from dynamic dimensions ------ -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- program/Hash.cpp - XXH3, 64 bits -----------------------------------===//
+//===- program/Hash.cpp - XXH3, 64 bits ----------------------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

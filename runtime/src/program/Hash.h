@@ -1,4 +1,4 @@
-//===- program/Hash.h - XXH3, 64 bits -*- C++ -*-===//
+//===- program/Hash.h - XXH3, 64 bits ------------------------- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- program/Interpreter.cpp - Runs a plan's commands -------------------===//
+//===- program/Interpreter.cpp - Runs a plan's commands ------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

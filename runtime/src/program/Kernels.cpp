@@ -1,4 +1,4 @@
-//===- program/Kernels.cpp - Native code out of an artefact ---------------===//
+//===- program/Kernels.cpp - Native code out of an artefact --------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- program/Kernels.h - Native code out of an artefact -*- C++ -*-===//
+//===- program/Kernels.h - Native code out of an artefact ----- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

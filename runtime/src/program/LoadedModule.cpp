@@ -1,4 +1,4 @@
-//===- program/LoadedModule.cpp - Loading a program -----------------------===//
+//===- program/LoadedModule.cpp - Loading a program ----------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- program/LoadedModule.h - What qmm_module and qmm_entry are -*- C++
-//-*-===//
+//===- program/LoadedModule.h - The C handles in C++ ---------- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- program/Module.cpp - The C ABI of qmm/module.h ---------------------===//
+//===- program/Module.cpp - The C ABI of qmm/module.h --------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

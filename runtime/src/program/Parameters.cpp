@@ -1,4 +1,4 @@
-//===- program/Parameters.cpp - Where a program's weights lie -------------===//
+//===- program/Parameters.cpp - Where a program's weights lie ------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -33,9 +33,10 @@ static Result<SafetensorsFile> openFile(const std::string &path,
                 "the weights are neither at " + path + " nor at " + other);
 }
 
-/// May the file's dtype serve the parameter's?  Narrow floats occur as raw U8.
+/// May the file's dtype serve the parameter's?  Narrow floats occur as raw U8,
+/// and so do packed codes, which the compiler calls i8.
 static bool isCompatible(qmm_dtype found, qmm_dtype wanted) {
-  if (found == wanted)
+  if (found == wanted || (found == QMM_DTYPE_U8 && wanted == QMM_DTYPE_I8))
     return true;
   auto isNarrowFloat = [](qmm_dtype dtype) {
     return dtype == QMM_DTYPE_E4M3 || dtype == QMM_DTYPE_E5M2 ||

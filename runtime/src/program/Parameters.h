@@ -1,4 +1,4 @@
-//===- program/Parameters.h - Where a program's weights lie -*- C++ -*-===//
+//===- program/Parameters.h - Where a program's weights lie --- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

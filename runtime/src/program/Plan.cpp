@@ -1,4 +1,4 @@
-//===- program/Plan.cpp - An entry for particular shapes ------------------===//
+//===- program/Plan.cpp - An entry for particular shapes -----------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

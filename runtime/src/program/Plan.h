@@ -1,4 +1,4 @@
-//===- program/Plan.h - An entry for particular shapes -*- C++ -*-===//
+//===- program/Plan.h - An entry for particular shapes -------- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- program/Program.h - A compiled program in memory -*- C++ -*-===//
+//===- program/Program.h - A compiled program in memory ------- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

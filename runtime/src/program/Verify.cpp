@@ -1,4 +1,4 @@
-//===- program/Verify.cpp - Is a program well formed ----------------------===//
+//===- program/Verify.cpp - Is a program well formed ---------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- program/Verify.h - Is a program well formed -*- C++ -*-===//
+//===- program/Verify.h - Is a program well formed ------------ -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

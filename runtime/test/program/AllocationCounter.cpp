@@ -1,4 +1,4 @@
-//===- test/program/AllocationCounter.cpp - Counts heap allocations -------===//
+//===- test/program/AllocationCounter.cpp - Counts allocations ------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- test/program/AllocationCounter.h - Counts heap allocations -*- C++
-//-*-===//
+//===- test/program/AllocationCounter.h - Counts allocations -- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

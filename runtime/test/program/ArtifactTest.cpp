@@ -1,4 +1,4 @@
-//===- test/program/ArtifactTest.cpp - Writing and reading .qmm files -----===//
+//===- test/program/ArtifactTest.cpp - Writing and reading .qmm files ----===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

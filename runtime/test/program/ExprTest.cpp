@@ -1,4 +1,4 @@
-//===- test/program/ExprTest.cpp - Expressions ----------------------------===//
+//===- test/program/ExprTest.cpp - Expressions ---------------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

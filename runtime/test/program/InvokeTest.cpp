@@ -1,4 +1,4 @@
-//===- test/program/InvokeTest.cpp - Running commands ---------------------===//
+//===- test/program/InvokeTest.cpp - Running commands --------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- test/program/ModuleTest.cpp - Query, prepare, invoke ---------------===//
+//===- test/program/ModuleTest.cpp - Query, prepare, invoke --------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

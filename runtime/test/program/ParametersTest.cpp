@@ -1,4 +1,4 @@
-//===- test/program/ParametersTest.cpp - Weights in their own files -------===//
+//===- test/program/ParametersTest.cpp - Weights in their own files ------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

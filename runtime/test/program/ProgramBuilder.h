@@ -1,4 +1,4 @@
-//===- test/program/ProgramBuilder.h - Programs made by hand -*- C++ -*-===//
+//===- test/program/ProgramBuilder.h - Programs made by hand -- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

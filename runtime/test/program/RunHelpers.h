@@ -1,5 +1,4 @@
-//===- test/program/RunHelpers.h - Calling programs as a user does -*- C++
-//-*-===//
+//===- test/program/RunHelpers.h - Calls as a user makes ------ -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,0 +1,13 @@
+# No file of the runtime includes anything of LLVM or MLIR.  -DFOLDER=
+file(GLOB_RECURSE sources ${FOLDER}/*.h ${FOLDER}/*.c ${FOLDER}/*.cpp)
+list(LENGTH sources count)
+if(count LESS 30)
+  message(FATAL_ERROR "only ${count} sources under ${FOLDER}: wrong folder?")
+endif()
+foreach(source ${sources})
+  file(STRINGS ${source} lines REGEX "^ *# *include *[<\"](llvm|mlir|clang)")
+  if(lines)
+    message(FATAL_ERROR "${source} includes LLVM: ${lines}")
+  endif()
+endforeach()
+message(STATUS "${count} sources without LLVM")
