@@ -1,0 +1,35 @@
+//===- Targets.h - What a module is compiled for ---------------*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every question about a chip is one to the runtime's capability table, asked
+// here.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QMM_PLAN_TARGETS_H
+#define QMM_PLAN_TARGETS_H
+
+#include "qmm/IR/QMM.h"
+
+namespace mlir::qmm {
+
+/// The chips of the nearest `qmm.targets` around `op`; "cpu" without one.
+SmallVector<StringRef> getTargetChips(Operation *op);
+
+/// Does `chip` multiply operands of these schemes in its own units, as they
+/// are?  The CPU doesn't: it decodes them.
+bool multipliesNatively(StringRef chip, SchemeAttr a, SchemeAttr b);
+
+/// The routes of `matmul` on the chips, best first.  Failure, with a diagnostic
+/// at the op, when a chip has none.
+FailureOr<SmallVector<RouteAttr>> queryRoutes(ScaledMatmulOp matmul,
+                                              ArrayRef<StringRef> chips);
+
+} // namespace mlir::qmm
+
+#endif // QMM_PLAN_TARGETS_H

@@ -1,0 +1,41 @@
+//===- Passes.h - Recognition passes ---------------------------*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each transformation as patterns or a function, and as a pass.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QMM_RECOGNIZE_PASSES_H
+#define QMM_RECOGNIZE_PASSES_H
+
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlir {
+class RewritePatternSet;
+}
+
+namespace mlir::qmm {
+
+/// Rewrites every contraction in `root`; returns how many were rewritten and
+/// how many were left with a reason.
+struct RecognitionCounts {
+  unsigned rewritten = 0, refused = 0;
+};
+RecognitionCounts recognizeContractions(Operation *root);
+
+/// The bias pattern of --qmm-fuse-epilogue.
+void populateFuseEpiloguePatterns(RewritePatternSet &patterns);
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "qmm/Recognize/Passes.h.inc"
+
+} // namespace mlir::qmm
+
+#endif // QMM_RECOGNIZE_PASSES_H

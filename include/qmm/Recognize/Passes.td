@@ -1,0 +1,106 @@
+//===- Passes.td - Recognition passes ---------------------*- tablegen -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Declares the passes that turn other compilers' IR into the dialect's ops.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QMM_RECOGNIZE_PASSES_TD
+#define QMM_RECOGNIZE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def RecognizeContractions
+    : InterfacePass<"qmm-recognize-contractions", "FunctionOpInterface"> {
+  let summary = "Contractions of linalg to qmm.scaled_matmul";
+  let description = [{
+    Looks at what each operand of a linalg contraction is computed from, element
+    by element through elementwise ops and broadcasts, and rewrites
+
+    - `convert(codes) * scale`, the codes a value or themselves
+      `convert(clamp(x / scale'))`, into a quantized operand (a `qmm.quantize`
+      for the latter), with the scale in the precision the program computes it;
+    - codes without a scale into a quantized operand of scale 1;
+    - anything else into a wide operand.
+
+    The sum becomes f32, and the product of element and scale isn't rounded any
+    more: `qmm.notes` on the new op lists what the rewrite removed.  A contraction
+    that isn't rewritten gets `qmm.reason` and a remark.
+
+    Before:
+    ```mlir
+    #mk = affine_map<(m, n, k) -> (m, k)>
+    #nk = affine_map<(m, n, k) -> (n, k)>
+    #mn = affine_map<(m, n, k) -> (m, n)>
+    func.func @f(%x: tensor<8x32xbf16>, %w: tensor<16x32xbf16>) -> tensor<8x16xbf16> {
+      %zero = arith.constant 0.0 : bf16
+      %e = tensor.empty() : tensor<8x16xbf16>
+      %z = linalg.fill ins(%zero : bf16) outs(%e : tensor<8x16xbf16>) -> tensor<8x16xbf16>
+      %y = linalg.contract indexing_maps = [#mk, #nk, #mn]
+        ins(%x, %w : tensor<8x32xbf16>, tensor<16x32xbf16>)
+        outs(%z : tensor<8x16xbf16>) -> tensor<8x16xbf16>
+      return %y : tensor<8x16xbf16>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @f(%x: tensor<8x32xbf16>, %w: tensor<16x32xbf16>) -> tensor<8x16xbf16> {
+      %y = qmm.scaled_matmul %x, %w {qmm.notes = ["sum accumulated in f32, not bf16"]}
+        : tensor<8x32xbf16>, tensor<16x32xbf16> -> tensor<8x16xbf16>
+      return %y : tensor<8x16xbf16>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+  let statistics = [
+    Statistic<"numRewritten", "rewritten", "contractions rewritten">,
+    Statistic<"numRefused", "refused", "contractions left with a reason">];
+}
+
+def FuseEpilogue : InterfacePass<"qmm-fuse-epilogue", "FunctionOpInterface"> {
+  let summary = "A bias added to a product becomes its epilogue";
+  let description = [{
+    `scaled_matmul(a, b) + broadcast(bias)`, where the sum is the product's only
+    use, becomes one `qmm.scaled_matmul` with a bias.  The rounding of the product
+    before the sum goes away, and `qmm.notes` says so.
+
+    Before:
+    ```mlir
+    func.func @f(%x: tensor<8x32xbf16>, %w: tensor<16x32xbf16>, %b: tensor<16xbf16>) -> tensor<8x16xbf16> {
+      %y = qmm.scaled_matmul %x, %w
+        : tensor<8x32xbf16>, tensor<16x32xbf16> -> tensor<8x16xbf16>
+      %e = tensor.empty() : tensor<8x16xbf16>
+      %z = linalg.generic {
+          indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>,
+                           affine_map<(i, j) -> (i, j)>],
+          iterator_types = ["parallel", "parallel"]}
+        ins(%y, %b : tensor<8x16xbf16>, tensor<16xbf16>) outs(%e : tensor<8x16xbf16>) {
+      ^bb0(%p: bf16, %q: bf16, %o: bf16):
+        %s = arith.addf %p, %q : bf16
+        linalg.yield %s : bf16
+      } -> tensor<8x16xbf16>
+      return %z : tensor<8x16xbf16>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @f(%x: tensor<8x32xbf16>, %w: tensor<16x32xbf16>, %b: tensor<16xbf16>) -> tensor<8x16xbf16> {
+      %z = qmm.scaled_matmul %x, %w bias(%b : tensor<16xbf16>)
+        {qmm.notes = ["product rounded to bf16 before the bias"]}
+        : tensor<8x32xbf16>, tensor<16x32xbf16> -> tensor<8x16xbf16>
+      return %z : tensor<8x16xbf16>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::qmm::QMMDialect"];
+}
+
+#endif // QMM_RECOGNIZE_PASSES_TD

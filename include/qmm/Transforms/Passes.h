@@ -1,0 +1,61 @@
+//===- Passes.h - Passes on logical and physical ops -----------*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each transformation as a function or patterns, and as a pass.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QMM_TRANSFORMS_PASSES_H
+#define QMM_TRANSFORMS_PASSES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/Support/CommandLine.h"
+
+namespace mlir::qmm {
+class LinearOp;
+
+/// What the input of a linear layer becomes: --qmm-quantize-activations.
+enum class ActivationPolicy { Auto, Wide, Checkpoint, Dynamic, Comfy };
+
+/// The policies' names and meanings, for options of passes and tools.
+inline llvm::cl::ValuesClass getActivationPolicyValues() {
+  return llvm::cl::values(
+      clEnumValN(ActivationPolicy::Auto, "auto",
+                 "quantized where the target multiplies natively, else wide"),
+      clEnumValN(ActivationPolicy::Wide, "wide", "never quantized"),
+      clEnumValN(ActivationPolicy::Checkpoint, "checkpoint",
+                 "by the file's scale where it has one, else dynamic"),
+      clEnumValN(ActivationPolicy::Dynamic, "dynamic",
+                 "quantized by a computed scale"),
+      clEnumValN(ActivationPolicy::Comfy, "comfy",
+                 "as ComfyUI: the file's scale or 1.0 for FP8, else dynamic"));
+}
+
+/// Rewrites `linear` to a scaled_matmul.  `chips`: what is compiled for.
+void lowerLinear(LinearOp linear, ActivationPolicy policy,
+                 ArrayRef<StringRef> chips);
+
+/// Moves constants of more than `threshold` bytes to module parameters.
+void spillConstants(ModuleOp module, int64_t threshold);
+
+/// Results to output arguments and allocations to one arena; fails with a
+/// diagnostic on a buffer that can't be placed.
+LogicalResult placeBuffers(FunctionOpInterface function);
+
+/// Number of output arguments, on a function whose buffers are placed.
+inline constexpr llvm::StringLiteral kNumOutputsAttr = "qmm.num_outputs";
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "qmm/Transforms/Passes.h.inc"
+
+} // namespace mlir::qmm
+
+#endif // QMM_TRANSFORMS_PASSES_H

@@ -1,0 +1,134 @@
+//===- Passes.td - Passes on logical and physical ops -----*- tablegen -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Declares the passes between recognition and lowering.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QMM_TRANSFORMS_PASSES_TD
+#define QMM_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SpillConstants : Pass<"qmm-spill-constants", "::mlir::ModuleOp"> {
+  let summary = "Large constants to parameters";
+  let description = [{
+    A tensor constant of more than `threshold` bytes becomes a `qmm.parameter` of
+    the scope `const`; its elements move to the module's `qmm.constants`.  Splats
+    stay: they have no bytes to speak of.
+
+    Before:
+    ```mlir
+    func.func @f() -> tensor<2xf32> {
+      %0 = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+      return %0 : tensor<2xf32>
+    }
+    ```
+    After, with `threshold=4`:
+    ```mlir
+    module attributes {qmm.constants = {c0 = dense<[1.0, 2.0]> : tensor<2xf32>}} {
+      func.func @f() -> tensor<2xf32> {
+        %0 = qmm.parameter "const::c0" : tensor<2xf32>
+        return %0 : tensor<2xf32>
+      }
+    }
+    ```
+  }];
+  let options = [
+    Option<"threshold", "threshold", "int64_t", /*default=*/"1024",
+           "Largest constant, in bytes, that stays inline">];
+  let dependentDialects = ["::mlir::qmm::QMMDialect"];
+}
+
+def QuantizeActivations
+    : InterfacePass<"qmm-quantize-activations", "FunctionOpInterface"> {
+  let summary = "Decide what the input of each qmm.linear becomes";
+  let description = [{
+    Rewrites every `qmm.linear` into a `qmm.scaled_matmul`, with its input left
+    wide or quantized as `activations` says:
+
+    - `auto`: quantized where every target multiplies the two schemes natively,
+      else wide;
+    - `wide`: never;
+    - `dynamic`: always, with computed scales;
+    - `checkpoint`: by the file's activation scale where it has one, else dynamic;
+    - `comfy`: as ComfyUI: the file's scale, or 1.0, for FP8; dynamic otherwise.
+
+    The input's scheme follows the weight's: `fp8` (and `fp8_e5m2`) gives `fp8`,
+    `fp8_row` itself, `fp8_1x128` itself, `mxfp8` and `nvfp4` themselves, any int8
+    `int8_row`.  Two-dimensional blocks, MXFP4 and `full_precision` layers keep a
+    wide input, as their reference implementations do.
+
+    Before:
+    ```mlir
+    func.func @f(%x: tensor<?x256xbf16>, %w: !qmm.tensor<64x256xbf16, fp8>,
+                 %s: tensor<f32>) -> tensor<?x64xbf16> {
+      %y = qmm.linear %x, %w input_scale(%s : tensor<f32>)
+        : tensor<?x256xbf16>, !qmm.tensor<64x256xbf16, fp8> -> tensor<?x64xbf16>
+      return %y : tensor<?x64xbf16>
+    }
+    ```
+    After, with `activations=checkpoint`:
+    ```mlir
+    func.func @f(%x: tensor<?x256xbf16>, %w: !qmm.tensor<64x256xbf16, fp8>,
+                 %s: tensor<f32>) -> tensor<?x64xbf16> {
+      %q = qmm.quantize %x scale(%s : tensor<f32>)
+        : tensor<?x256xbf16> -> !qmm.tensor<?x256xbf16, fp8>
+      %y = qmm.scaled_matmul %q, %w {qmm.notes = ["activation: fp8, scale from the checkpoint"]}
+        : !qmm.tensor<?x256xbf16, fp8>, !qmm.tensor<64x256xbf16, fp8> -> tensor<?x64xbf16>
+      return %y : tensor<?x64xbf16>
+    }
+    ```
+  }];
+  let options = [
+    Option<"activations", "activations", "::mlir::qmm::ActivationPolicy",
+           /*default=*/"::mlir::qmm::ActivationPolicy::Auto",
+           "What becomes of a linear layer's input",
+           "::mlir::qmm::getActivationPolicyValues()">];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def PlaceBuffers : Pass<"qmm-place-buffers", "::mlir::ModuleOp"> {
+  let summary = "One arena for all buffers; results become output arguments";
+  let description = [{
+    In every public function: results become trailing memref arguments that the
+    program writes (a returned input or parameter is copied there), and every
+    other allocation becomes a view of one arena, the last argument
+    (`memref<?xi8>`), at an offset that is an expression of the dynamic extents.
+    Buffers whose lives don't overlap share a place when their sizes are equal.
+    What the function returns now are the outputs' dynamic extents, in order, and
+    the bytes of the arena.
+
+    Before:
+    ```mlir
+    func.func @f(%x: memref<4xf32>) -> memref<4xf32> {
+      %a = memref.alloc() : memref<4xf32>
+      memref.copy %x, %a : memref<4xf32> to memref<4xf32>
+      return %a : memref<4xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @f(%x: memref<4xf32>, %out: memref<4xf32>, %arena: memref<?xi8>)
+        -> index attributes {qmm.num_outputs = 1 : i64} {
+      %c0 = arith.constant 0 : index
+      memref.copy %x, %out : memref<4xf32> to memref<4xf32>
+      return %c0 : index
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+#endif // QMM_TRANSFORMS_PASSES_TD

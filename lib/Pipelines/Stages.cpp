@@ -1,0 +1,146 @@
+//===- Stages.cpp - The named stages of compilation ----------------------===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The order of passes is written down once, here.
+//
+//===----------------------------------------------------------------------===//
+
+#include "qmm/Pipelines/Stages.h"
+
+#include "qmm/Conversion/Passes.h"
+#include "qmm/Kernels/Host/Passes.h"
+#include "qmm/Plan/Passes.h"
+#include "qmm/Recognize/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::qmm;
+
+static constexpr StringLiteral kStageNames[kNumStages] = {
+    "input",    "recognized", "quantized", "planned",
+    "laid_out", "bufferized", "lowered"};
+
+StringRef mlir::qmm::getStageName(Stage stage) {
+  return kStageNames[static_cast<unsigned>(stage)];
+}
+
+std::optional<Stage> mlir::qmm::getStage(StringRef name) {
+  const auto *it = llvm::find(kStageNames, name);
+  if (it == std::end(kStageNames))
+    return std::nullopt;
+  return static_cast<Stage>(it - std::begin(kStageNames));
+}
+
+std::string mlir::qmm::getStageNames() {
+  return llvm::join(ArrayRef<StringLiteral>(kStageNames), ", ");
+}
+
+void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
+                                   const PipelineOptions &options) {
+  switch (stage) {
+  case Stage::Input: {
+    pm.addPass(createCheckInput());
+    pm.addPass(createInlinerPass());
+    pm.addPass(createSymbolDCEPass());
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+    SpillConstantsOptions spill;
+    spill.threshold = options.constantThreshold;
+    pm.addPass(createSpillConstants(spill));
+    break;
+  }
+  case Stage::Recognized: {
+    OpPassManager &functions = pm.nest<func::FuncOp>();
+    functions.addPass(createRecognizeContractions());
+    functions.addPass(createFuseEpilogue());
+    functions.addPass(createCanonicalizerPass());
+    functions.addPass(createCSEPass());
+    break;
+  }
+  case Stage::Quantized: {
+    QuantizeActivationsOptions quantize;
+    quantize.activations = options.activations;
+    OpPassManager &functions = pm.nest<func::FuncOp>();
+    functions.addPass(createQuantizeActivations(quantize));
+    functions.addPass(createCanonicalizerPass());
+    functions.addPass(createCSEPass());
+    break;
+  }
+  case Stage::Planned:
+    pm.addPass(createPlanRoutes());
+    pm.addPass(createRecordReport());
+    break;
+  case Stage::LaidOut:
+    // The host takes every layout; the check says so.
+    break;
+  case Stage::Bufferized:
+    pm.nest<func::FuncOp>().addPass(createLinalgElementwiseOpFusionPass());
+    buildBufferizePipeline(pm);
+    pm.addPass(createPlaceBuffers());
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+    break;
+  case Stage::Lowered:
+    pm.addPass(createOutlineKernels());
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+    break;
+  }
+  VerifyStageOptions verify;
+  verify.stage = getStageName(stage).str();
+  pm.addPass(createVerifyStage(verify));
+}
+
+void mlir::qmm::buildPipeline(OpPassManager &pm, std::optional<Stage> from,
+                              Stage to, const PipelineOptions &options) {
+  unsigned first = from ? static_cast<unsigned>(*from) + 1 : 0;
+  for (unsigned i = first; i <= static_cast<unsigned>(to); ++i)
+    buildStagePipeline(pm, static_cast<Stage>(i), options);
+}
+
+namespace {
+struct StagePipelineOptions : PassPipelineOptions<StagePipelineOptions> {
+  Option<ActivationPolicy> activations{
+      *this, "activations",
+      llvm::cl::desc("What a linear layer's input becomes"),
+      llvm::cl::init(ActivationPolicy::Auto), getActivationPolicyValues()};
+  Option<int64_t> constantThreshold{
+      *this, "constant-threshold",
+      llvm::cl::desc("Largest constant, in bytes, that stays inline"),
+      llvm::cl::init(1024)};
+  PipelineOptions get() const { return {activations, constantThreshold}; }
+};
+
+struct WholePipelineOptions : StagePipelineOptions {
+  Option<Stage> to{*this, "to", llvm::cl::desc("The last stage to run"),
+                   llvm::cl::init(Stage::Lowered), getStageValues()};
+};
+} // namespace
+
+void mlir::qmm::registerPipelines() {
+  for (unsigned i = 0; i < kNumStages; ++i) {
+    auto stage = static_cast<Stage>(i);
+    std::string name = "qmm-stage-" + kStageNames[i].str();
+    std::replace(name.begin(), name.end(), '_', '-');
+    PassPipelineRegistration<StagePipelineOptions>(
+        name, "The passes of one stage and its contract's check",
+        [stage](OpPassManager &pm, const StagePipelineOptions &options) {
+          buildStagePipeline(pm, stage, options.get());
+        });
+  }
+  PassPipelineRegistration<WholePipelineOptions>(
+      "qmm-pipeline", "All stages up to `to`",
+      [](OpPassManager &pm, const WholePipelineOptions &options) {
+        buildPipeline(pm, std::nullopt, options.to, options.get());
+      });
+}

@@ -1,0 +1,159 @@
+//===- VerifyStage.cpp - The contracts of the stages ---------------------===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a later pass may rely on is checked where it was promised.
+//
+//===----------------------------------------------------------------------===//
+
+#include "qmm/Conversion/PhysicalToProgram.h"
+#include "qmm/IR/QMM.h"
+#include "qmm/Pipelines/Stages.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
+
+namespace mlir::qmm {
+#define GEN_PASS_DEF_CHECKINPUT
+#define GEN_PASS_DEF_VERIFYSTAGE
+#include "qmm/Pipelines/Passes.h.inc"
+} // namespace mlir::qmm
+
+using namespace mlir;
+using namespace mlir::qmm;
+
+static LogicalResult checkRegistered(Operation *op) {
+  if (op->isRegistered())
+    return success();
+  return op->emitError("op '")
+         << op->getName()
+         << "' is of no dialect that this compiler knows; lower it to linalg "
+            "on tensors first";
+}
+
+static LogicalResult checkRecognized(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp || linalgOp.getNumReductionLoops() == 0 ||
+      !linalg::isaContractionOpInterface(linalgOp) ||
+      op->hasAttr(QMMDialect::kReasonAttr))
+    return success();
+  return op->emitOpError("is a contraction that is neither rewritten nor "
+                         "refused");
+}
+
+static LogicalResult checkQuantized(Operation *op) {
+  if (!isa<LinearOp>(op))
+    return success();
+  return op->emitOpError("is left: what its input becomes isn't decided");
+}
+
+static LogicalResult checkPlanned(Operation *op) {
+  if (!isa<ScaledMatmulOp>(op))
+    return success();
+  auto routes = op->getAttrOfType<ArrayAttr>(QMMDialect::kRoutesAttr);
+  if (routes && !routes.empty())
+    return success();
+  return op->emitOpError("has no routes");
+}
+
+/// Only the host's route can be lowered, and it takes every layout.
+static LogicalResult checkLaidOut(Operation *op) {
+  if (!isa<ScaledMatmulOp>(op))
+    return success();
+  auto routes = op->getAttrOfType<ArrayAttr>(QMMDialect::kRoutesAttr);
+  if (routes &&
+      llvm::all_of(routes.getAsRange<RouteAttr>(), [](RouteAttr route) {
+        return route.getKind() == RouteKind::Host;
+      }))
+    return success();
+  return op->emitOpError("has a route that this version can't lower: only "
+                         "'host' is; compile for the target 'cpu'");
+}
+
+static bool isTensor(Type type) {
+  return isa<TensorType, QuantizedTensorType>(type);
+}
+
+static LogicalResult checkBufferized(Operation *op) {
+  for (Value operand : op->getOperands())
+    if (isTensor(operand.getType()))
+      return op->emitOpError("still uses a value of type ")
+             << operand.getType();
+  for (Type type : op->getResultTypes())
+    if (isTensor(type))
+      return op->emitOpError("still yields a value of type ") << type;
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  if (function && function.isPublic() && !function->hasAttr(kNumOutputsAttr))
+    return op->emitOpError("has no output arguments and no arena");
+  return success();
+}
+
+static LogicalResult checkLowered(Operation *op) {
+  auto function = dyn_cast_or_null<func::FuncOp>(op->getParentOp());
+  if (!function || !function->hasAttr(kNumOutputsAttr) || isProgramOp(op))
+    return success();
+  return op->emitOpError("is neither a command nor a kernel's: it can't be "
+                         "part of a program");
+}
+
+LogicalResult mlir::qmm::verifyStage(ModuleOp module, Stage stage) {
+  LogicalResult (*check)(Operation *) = nullptr;
+  switch (stage) {
+  case Stage::Input:
+    check = checkRegistered;
+    break;
+  case Stage::Recognized:
+    check = checkRecognized;
+    break;
+  case Stage::Quantized:
+    check = checkQuantized;
+    break;
+  case Stage::Planned:
+    check = checkPlanned;
+    break;
+  case Stage::LaidOut:
+    check = checkLaidOut;
+    break;
+  case Stage::Bufferized:
+    check = checkBufferized;
+    break;
+  case Stage::Lowered:
+    check = checkLowered;
+    break;
+  }
+  bool ok = true;
+  module.walk([&](Operation *op) { ok &= succeeded(check(op)); });
+  return success(ok);
+}
+
+namespace {
+struct CheckInput : qmm::impl::CheckInputBase<CheckInput> {
+  void runOnOperation() override {
+    if (failed(verifyStage(getOperation(), Stage::Input)))
+      signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+};
+
+struct VerifyStage : qmm::impl::VerifyStageBase<VerifyStage> {
+  using VerifyStageBase::VerifyStageBase;
+  void runOnOperation() override {
+    std::optional<Stage> which = getStage(stage);
+    if (!which) {
+      emitError(getOperation().getLoc())
+          << "unknown stage '" << stage << "'; there are " << getStageNames();
+      return signalPassFailure();
+    }
+    if (failed(verifyStage(getOperation(), *which)))
+      return signalPassFailure();
+    getOperation()->setAttr(
+        QMMDialect::kStageAttr,
+        StringAttr::get(&getContext(), getStageName(*which)));
+  }
+};
+} // namespace

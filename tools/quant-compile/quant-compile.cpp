@@ -1,0 +1,308 @@
+//===- quant-compile.cpp - MLIR to programs ------------------------------===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The command-line front of the pipelines and emitters.
+//
+//===----------------------------------------------------------------------===//
+
+#include "qmm/InitAllDialects.h"
+#include "qmm/Kernels/Host/Codegen.h"
+#include "qmm/Pipelines/Stages.h"
+#include "qmm/Plan/Passes.h"
+#include "qmm/Target/Artifact.h"
+#include "qmm/Target/LLVMIR.h"
+
+#include "mlir/Bytecode/BytecodeWriter.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Support/WithColor.h"
+
+using namespace mlir;
+using namespace mlir::qmm;
+namespace cl = llvm::cl;
+
+namespace {
+enum class Emit { Artifact, MLIR, LLVM, Object };
+} // namespace
+
+static cl::OptionCategory category("quant-compile options");
+static cl::opt<std::string> inputPath(cl::Positional,
+                                      cl::desc("INPUT.mlir|INPUT.mlirbc"),
+                                      cl::init("-"), cl::cat(category));
+static cl::opt<std::string>
+    outputPath("o",
+               cl::desc("Output; - is standard output (not for artefacts)"),
+               cl::value_desc("file"), cl::init("-"), cl::cat(category));
+static cl::list<std::string>
+    targets("target", cl::desc("What to compile for (default: cpu)"),
+            cl::value_desc("cpu"), cl::CommaSeparated, cl::cat(category));
+static cl::opt<std::string> checkpointPath(
+    "checkpoint",
+    cl::desc("The file that parameters of the scope 'model' are read from, "
+             "instead of the one the input names"),
+    cl::value_desc("file.safetensors"), cl::cat(category));
+static cl::opt<ActivationPolicy>
+    activations("activations", cl::desc("What a linear layer's input becomes:"),
+                getActivationPolicyValues(), cl::init(ActivationPolicy::Auto),
+                cl::cat(category));
+static cl::opt<Stage> compileTo("compile-to",
+                                cl::desc("Stop after a stage and emit MLIR:"),
+                                getStageValues(), cl::init(Stage::Lowered),
+                                cl::cat(category));
+static cl::opt<Stage> compileFrom(
+    "compile-from",
+    cl::desc("The stage that the input has passed (default: what its "
+             "'qmm.stage' says):"),
+    getStageValues(), cl::init(Stage::Input), cl::cat(category));
+static cl::opt<Emit> emitKind(
+    "emit", cl::desc("What to write:"),
+    cl::values(clEnumValN(Emit::Artifact, "artifact",
+                          "a .qmm program for quant-run (default)"),
+               clEnumValN(Emit::MLIR, "mlir", "the IR of the last stage"),
+               clEnumValN(Emit::LLVM, "llvm",
+                          "LLVM IR that calls the runtime's C API"),
+               clEnumValN(Emit::Object, "object",
+                          "the same as a relocatable object")),
+    cl::init(Emit::Artifact), cl::cat(category));
+static cl::opt<bool> emitBytecode("emit-bytecode",
+                                  cl::desc("With MLIR: write bytecode"),
+                                  cl::cat(category));
+static cl::opt<WeightStorage>
+    weights("weights", cl::desc("Where an artefact's weights are:"),
+            cl::values(clEnumValN(WeightStorage::Embed, "embed",
+                                  "in the artefact (default)"),
+                       clEnumValN(WeightStorage::Reference, "reference",
+                                  "in the checkpoint, by name and digest")),
+            cl::init(WeightStorage::Embed), cl::cat(category));
+static cl::list<std::string> isas(
+    "isa",
+    cl::desc("Instruction sets of CPU kernels: x86-64, x86-64-v3, x86-64-v4, "
+             "aarch64 (default: all; LLVM IR and objects: x86-64-v3)"),
+    cl::value_desc("name"), cl::CommaSeparated, cl::cat(category));
+static cl::opt<std::string> reportPath(
+    "report",
+    cl::desc("Write what became of every matmul as JSON; - prints a table"),
+    cl::value_desc("file.json"), cl::cat(category));
+static cl::opt<bool>
+    remarks("Rqmm", cl::desc("Print a remark for every matmul left alone"),
+            cl::cat(category));
+
+static int fail(const Twine &message) {
+  llvm::WithColor::error(llvm::errs(), "quant-compile") << message << "\n";
+  return 1;
+}
+
+/// Writes through `write` to a file that appears whole or not at all.
+static LogicalResult
+writeOutput(StringRef path, function_ref<void(llvm::raw_ostream &)> write) {
+  std::string error;
+  std::unique_ptr<llvm::ToolOutputFile> output = openOutputFile(path, &error);
+  if (!output) {
+    fail(error);
+    return failure();
+  }
+  write(output->os());
+  output->os().flush();
+  if (output->os().has_error()) {
+    fail(path + ": " + output->os().error().message());
+    output->os().clear_error();
+    return failure();
+  }
+  output->keep();
+  return success();
+}
+
+/// Sets the targets and the checkpoint on the module.
+static LogicalResult configure(ModuleOp module) {
+  MLIRContext *context = module.getContext();
+  Builder builder(context);
+  if (targets.empty())
+    targets.push_back("cpu");
+  SmallVector<Attribute> attributes;
+  for (const std::string &chip : targets) {
+    if (chip != "cpu") {
+      fail("target '" + chip +
+           "' can't be compiled for: this version lowers "
+           "for 'cpu' only");
+      return failure();
+    }
+    attributes.push_back(TargetAttr::get(context, chip));
+  }
+  module->setAttr(QMMDialect::kTargetsAttr, builder.getArrayAttr(attributes));
+  if (!checkpointPath.empty()) {
+    SmallString<256> path(checkpointPath);
+    llvm::sys::fs::make_absolute(path);
+    NamedAttrList files(
+        module->getAttrOfType<DictionaryAttr>(QMMDialect::kParameterFilesAttr));
+    files.set("model", builder.getStringAttr(path));
+    module->setAttr(QMMDialect::kParameterFilesAttr,
+                    files.getDictionary(context));
+  }
+  return success();
+}
+
+static LogicalResult runPipeline(ModuleOp module) {
+  std::optional<Stage> from;
+  if (compileFrom.getNumOccurrences()) {
+    from = compileFrom;
+  } else if (auto stage =
+                 module->getAttrOfType<StringAttr>(QMMDialect::kStageAttr)) {
+    from = getStage(stage.getValue());
+    if (!from) {
+      fail("the module's '" + QMMDialect::kStageAttr + "' is '" +
+           stage.getValue() + "'; there are " + getStageNames());
+      return failure();
+    }
+  }
+  PassManager pm(module.getContext());
+  PipelineOptions options;
+  options.activations = activations;
+  buildPipeline(pm, from, compileTo, options);
+  return pm.run(module);
+}
+
+static LogicalResult writeReport(ModuleOp module) {
+  auto text = module->getAttrOfType<StringAttr>(kReportAttr);
+  if (!text) {
+    fail("--report needs the stage 'planned'; this run stopped at '" +
+         getStageName(compileTo) + "'");
+    return failure();
+  }
+  llvm::Expected<llvm::json::Value> report = llvm::json::parse(text.getValue());
+  if (!report) {
+    fail("the module's '" + kReportAttr +
+         "' isn't JSON: " + toString(report.takeError()));
+    return failure();
+  }
+  if (reportPath == "-") {
+    printReport(llvm::outs(), *report);
+    return success();
+  }
+  return writeOutput(reportPath, [&](llvm::raw_ostream &os) {
+    os << llvm::formatv("{0:2}\n", *report);
+  });
+}
+
+static LogicalResult emitOutput(ModuleOp module) {
+  switch (emitKind) {
+  case Emit::MLIR:
+    return writeOutput(outputPath, [&](llvm::raw_ostream &os) {
+      if (emitBytecode)
+        (void)writeBytecodeToFile(module, os);
+      else
+        module->print(os);
+    });
+  case Emit::Artifact: {
+    if (outputPath == "-") {
+      fail("an artefact needs a file to go to: -o NAME.qmm");
+      return failure();
+    }
+    // lld resets every command-line option of the process when it runs, so what
+    // is still needed is copied.
+    std::string path = outputPath;
+    std::vector<std::string> names(isas.begin(), isas.end());
+    SmallVector<StringRef> refs(names.begin(), names.end());
+    return emitArtifact(module, weights, refs, path);
+  }
+  case Emit::LLVM:
+  case Emit::Object: {
+    if (isas.size() > 1) {
+      fail("--emit=llvm and --emit=object take one --isa");
+      return failure();
+    }
+    std::string isa = isas.empty() ? "x86-64-v3" : isas.front();
+    llvm::LLVMContext context;
+    auto translated = translateToLLVMIR(module, isa, context);
+    if (failed(translated) ||
+        failed(optimizeHostModule(**translated, isa, module.getLoc())))
+      return failure();
+    if (emitKind == Emit::LLVM)
+      return writeOutput(outputPath, [&](llvm::raw_ostream &os) {
+        (*translated)->print(os, nullptr);
+      });
+    FailureOr<std::string> object =
+        emitHostObject(**translated, isa, module.getLoc());
+    if (failed(object))
+      return failure();
+    return writeOutput(outputPath,
+                       [&](llvm::raw_ostream &os) { os << *object; });
+  }
+  }
+  llvm_unreachable("covered switch");
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "Compiles quantized matmuls, and what is around them, to a program.\n"
+      "\n"
+      "The input is MLIR: linalg on tensors, or the qmm dialect as "
+      "quant-import\n"
+      "writes it.  Stages, in order: input, recognized, quantized, planned,\n"
+      "laid_out, bufferized, lowered.\n"
+      "\n"
+      "  quant-compile layers.mlir -o model.qmm --report=-\n"
+      "  quant-compile layers.mlir --activations=checkpoint -o model.qmm\n"
+      "  quant-compile model.mlir --compile-to=recognized\n"
+      "  quant-compile model.mlir --emit=llvm -o model.ll\n");
+  bool stopsEarly = compileTo != Stage::Lowered;
+  if (stopsEarly && emitKind.getNumOccurrences() && emitKind != Emit::MLIR)
+    return fail("--compile-to=" + getStageName(compileTo) +
+                " emits MLIR; --emit needs the stage 'lowered'");
+  bool asksForMLIR =
+      compileTo.getNumOccurrences() && !emitKind.getNumOccurrences();
+  if (stopsEarly || asksForMLIR || emitBytecode)
+    emitKind = Emit::MLIR;
+  for (const std::string &isa : isas)
+    if (!llvm::is_contained(getHostISAs(), isa))
+      return fail("--isa: '" + isa + "' isn't known; there are " +
+                  llvm::join(getHostISAs(), ", "));
+
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registerAllQMMDialects(registry);
+  registerHostCodegenDialects(registry);
+  MLIRContext context(registry);
+  // Foreign dialects parse, so that they can be refused by name and place.
+  context.allowUnregisteredDialects();
+  context.loadDialect<QMMDialect>();
+  // A whole module is no help under a message about it.
+  context.printOpOnDiagnostic(false);
+
+  std::string error;
+  auto file = openInputFile(inputPath, &error);
+  if (!file)
+    return fail(error);
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(file), SMLoc());
+  SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  ScopedDiagnosticHandler filter(&context, [](Diagnostic &diagnostic) {
+    return success(diagnostic.getSeverity() == DiagnosticSeverity::Remark &&
+                   !remarks);
+  });
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module || failed(configure(*module)) || failed(runPipeline(*module)) ||
+      (!reportPath.empty() && failed(writeReport(*module))) ||
+      failed(emitOutput(*module)))
+    return 1;
+  return 0;
+}
