@@ -45,19 +45,19 @@ constexpr Preset kPresets[] = {
     {"f16", {QMM_DTYPE_F16, QMM_DTYPE_NONE, 0, 0, 0, 0}},
 };
 
-const char *getName(uint32_t dtype) {
-  return getDTypeName(static_cast<qmm_dtype>(dtype));
-}
+/// Descriptors carry numbers, not enumerators: one that names no dtype must not
+/// become a qmm_dtype.
+bool isDType(uint32_t dtype) { return dtype <= QMM_DTYPE_BOOL; }
 
 unsigned getBits(uint32_t dtype) {
-  return getBitWidth(static_cast<qmm_dtype>(dtype));
+  return isDType(dtype) ? getBitWidth(static_cast<qmm_dtype>(dtype)) : 0;
 }
 
 /// "e4m3", or "number 99" where there is no such type.
 std::string spellDType(uint32_t dtype) {
-  if (dtype != QMM_DTYPE_NONE && getBits(dtype) == 0)
+  if (!isDType(dtype))
     return "number " + std::to_string(dtype);
-  return getName(dtype);
+  return getDTypeName(static_cast<qmm_dtype>(dtype));
 }
 
 const char *getScaleLayoutName(uint32_t layout) {
@@ -160,7 +160,8 @@ Status verifyLayout(const qmm_scheme &scheme, const qmm_layout &layout) {
                    " for e2m1, expected hi_first (1) or lo_first (2)");
   if (!isE2M1 && layout.nibbles != QMM_NIBBLES_NONE)
     return invalid("layout: nibble order is " + std::to_string(layout.nibbles) +
-                   " for " + getName(scheme.element) + ", expected none (0)");
+                   " for " + spellDType(scheme.element) +
+                   ", expected none (0)");
   if (layout.pad_outer < 0 || layout.pad_k < 0 || layout.scale_pad < 0)
     return invalid("layout: pads are " + std::to_string(layout.pad_outer) +
                    " (outer), " + std::to_string(layout.pad_k) + " (K), " +

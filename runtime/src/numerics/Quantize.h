@@ -23,7 +23,8 @@ namespace qmmrt {
 /// pointers present where bytes are expected)?  `what` names it in the message.
 Status verifyTensor(const qmm_tensor &tensor, const char *what);
 
-/// As qmm_quantize etc. in qmm/ops.h, on verified descriptors' bytes.
+/// As qmm_quantize etc. in qmm/ops.h.  Descriptors and values of `params` are
+/// verified; its struct_size is the C ABI's to check.  Success allocates nothing.
 Status quantize(Executor &executor, const qmm_tensor &src,
                 const qmm_quantize_params &params, const qmm_tensor &dst);
 Status dequantize(Executor &executor, const qmm_tensor &src,
