@@ -1,4 +1,4 @@
-//===- numerics/Quantize.h - Quantize, dequantize, relayout of whole tensors -*- C++ -*-===//
+//===- numerics/Quantize.h - Whole tensors: quantize and back -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -24,7 +24,8 @@ namespace qmmrt {
 Status verifyTensor(const qmm_tensor &tensor, const char *what);
 
 /// As qmm_quantize etc. in qmm/ops.h.  Descriptors and values of `params` are
-/// verified; its struct_size is the C ABI's to check.  Success allocates nothing.
+/// verified; its struct_size is the C ABI's to check.  Success allocates
+/// nothing.
 Status quantize(Executor &executor, const qmm_tensor &src,
                 const qmm_quantize_params &params, const qmm_tensor &dst);
 Status dequantize(Executor &executor, const qmm_tensor &src,
