@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 using namespace qmmrt;
@@ -29,9 +30,8 @@ struct Outcome {
   std::string text; // standard output and error
 };
 
-Outcome quantRun(const std::string &arguments) {
-  std::string command = std::string(QUANT_RUN) + " " + arguments + " 2>&1";
-  FILE *pipe = ::popen(command.c_str(), "r");
+Outcome execute(const std::string &command) {
+  FILE *pipe = ::popen((command + " 2>&1").c_str(), "r");
   Outcome outcome{-1, ""};
   char buffer[4096];
   while (size_t count = std::fread(buffer, 1, sizeof(buffer), pipe))
@@ -40,6 +40,10 @@ Outcome quantRun(const std::string &arguments) {
   if (WIFEXITED(state))
     outcome.code = WEXITSTATUS(state);
   return outcome;
+}
+
+Outcome quantRun(const std::string &arguments) {
+  return execute(std::string(QUANT_RUN) + " " + arguments);
 }
 
 /// An entry that returns its inputs, for what happens on the way in and out.
@@ -314,6 +318,43 @@ TEST_F(QuantRunTest, UsageErrors) {
     EXPECT_HAS(outcome.text, "quant-run: error: ");
     EXPECT_HAS(outcome.text, test.message);
   }
+}
+
+// Beside a quant-run of its own stands a quant-compile that notes how it is
+// called and gives out a known artefact.
+TEST_F(QuantRunTest, CompilesMlirThroughItsNeighbour) {
+  std::filesystem::create_directory(folder.file("bin"));
+  std::filesystem::create_directory(folder.file("tmp"));
+  std::filesystem::copy_file(QUANT_RUN, folder.file("bin/quant-run"));
+  writeFile(folder.file("in.mlir"), "module {}");
+  std::string run = "TMPDIR=" + folder.file("tmp") + " " +
+                    folder.file("bin/quant-run") + " " +
+                    folder.file("in.mlir") +
+                    " --checkpoint=w.safetensors --activations=wide --list";
+  Outcome outcome = execute(run);
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_HAS(outcome.text, "needs quant-compile, which isn't at " +
+                               folder.file("bin/quant-compile"));
+
+  std::string compiler = folder.file("bin/quant-compile");
+  writeFile(compiler, "#!/bin/sh\necho \"$@\" > " + folder.file("args") +
+                          "\ncp " + folder.file("linear.qmm") + " \"$4\"\n");
+  ASSERT_EQ(::chmod(compiler.c_str(), 0755), 0);
+  outcome = execute(run);
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+  EXPECT_HAS(outcome.text, "main(x: f32 [?, 5])");
+  std::string arguments = readFile(folder.file("args"));
+  EXPECT_EQ(arguments.rfind(folder.file("in.mlir") + " --target=cpu -o ", 0),
+            0u);
+  EXPECT_HAS(arguments, "--checkpoint=w.safetensors --activations=wide");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.file("tmp")));
+
+  writeFile(compiler, "#!/bin/sh\necho oh no >&2\nexit 3\n");
+  outcome = execute(run);
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_HAS(outcome.text, "oh no");
+  EXPECT_HAS(outcome.text, "in.mlir doesn't compile");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.file("tmp")));
 }
 
 TEST_F(QuantRunTest, HelpTeaches) {
