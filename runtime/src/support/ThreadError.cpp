@@ -32,7 +32,9 @@ qmm_status qmmrt::setThreadError(const Status &status) noexcept {
 
 const char *qmm_last_error(void) { return lastMessage; }
 
-const char *qmm_status_name(qmm_status status) {
+// A C caller may pass any int, which C++ calls undefined for this enum.
+__attribute__((no_sanitize("enum"))) const char *
+qmm_status_name(qmm_status status) {
   switch (status) {
   case QMM_STATUS_OK:
     return "ok";
