@@ -1,4 +1,4 @@
-//===- cuda/CudaAbi.h - The CUDA driver's and cuBLASLt's ABI -*- C++ -*-===//
+//===- cuda/CudaAbi.h - The CUDA driver's and cuBLASLt's ABI -- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- cuda/CudaLibraries.cpp - CUDA, if this machine has it --------------===//
+//===- cuda/CudaLibraries.cpp - CUDA, if this machine has it -------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

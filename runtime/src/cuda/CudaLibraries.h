@@ -1,4 +1,4 @@
-//===- cuda/CudaLibraries.h - CUDA, if this machine has it -*- C++ -*-===//
+//===- cuda/CudaLibraries.h - CUDA, if this machine has it ---- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

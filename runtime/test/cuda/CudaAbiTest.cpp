@@ -1,4 +1,4 @@
-//===- test/cuda/CudaAbiTest.cpp - Our declarations against NVIDIA's ------===//
+//===- test/cuda/CudaAbiTest.cpp - Our declarations against NVIDIA's -----===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

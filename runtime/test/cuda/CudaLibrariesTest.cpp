@@ -1,4 +1,4 @@
-//===- test/cuda/CudaLibrariesTest.cpp - With and without CUDA ------------===//
+//===- test/cuda/CudaLibrariesTest.cpp - With and without CUDA -----------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
