@@ -39,45 +39,26 @@ bool dot(qmm_dtype, const uint8_t *, int64_t, int64_t, const float *,
          const float *, int64_t, int, float *) {
   return false; // The caller decodes by the reference.
 }
+void permuteForNibbles(qmm_nibble_order, const float *src, int64_t count,
+                       float *dst) {
+  for (int64_t i = 0; i < count; ++i)
+    dst[i] = src[i];
+}
 
 #else
 
 constexpr int64_t kN = kLanes;
 
-/// A codec decodes `kStep` elements to kStep / kN vectors; vector i meets x at
-/// xOffset(i) and belongs to the block of element blockOf(i).  Values are off
+/// A codec decodes kStep elements to kVectors vectors, in order; values are off
 /// by the factor kUnscale.
-template <int Vectors> struct Step {
-  VF v[Vectors];
-};
-
-struct E2M1Codec {
-  static constexpr int kVectors = 8;
-  static constexpr int64_t kStep = kVectors * kN, kBytes = kStep / 2;
-  static constexpr float kUnscale = 1.0f;
-  /// Vector i < 4: the high nibbles of bytes i * kN and up; else low ones.
-  static constexpr int64_t xOffset(int i) {
-    const int64_t byte = (i % 4) * kN;
-    return byte / 8 * 16 + (i / 4) * 8 + byte % 8;
-  }
-  static constexpr int64_t blockOf(int i) { return (i % 4) * kN * 2; }
-  HWY_INLINE Step<8> decode(const uint8_t *codes) {
-    const VB bytes = hn::LoadU(DB(), codes);
-    const VB high = e2m1HighNibbles(bytes), low = e2m1LowNibbles(bytes);
-    const Quad a = promotePair(widenLower(high), widenUpper(high));
-    const Quad b = promotePair(widenLower(low), widenUpper(low));
-    return {{a.v[0], a.v[1], a.v[2], a.v[3], b.v[0], b.v[1], b.v[2], b.v[3]}};
-  }
-  HWY_INLINE void start() {}
-  HWY_INLINE bool isClean() const { return true; }
+struct Step {
+  VF v[4];
 };
 
 struct BytesCodec {
   static constexpr int kVectors = 4;
   static constexpr int64_t kStep = kVectors * kN, kBytes = kStep;
   static constexpr float kUnscale = 1.0f;
-  static constexpr int64_t xOffset(int i) { return i * kN; }
-  static constexpr int64_t blockOf(int i) { return i * kN; }
   HWY_INLINE void start() {}
   HWY_INLINE bool isClean() const { return true; }
 };
@@ -86,7 +67,7 @@ struct E4M3Codec : BytesCodec {
   static constexpr float kUnscale = kE4M3Unscale;
   VB nans;
   HWY_INLINE void start() { nans = hn::Zero(DB()); }
-  HWY_INLINE Step<4> decode(const uint8_t *codes) {
+  HWY_INLINE Step decode(const uint8_t *codes) {
     const VB bytes = hn::LoadU(DB(), codes);
     nans = hn::Or(nans, findE4M3NaN(bytes));
     const Quad q = promotePair(e4m3ToScaledF16(widenLower(bytes)),
@@ -99,7 +80,7 @@ struct E4M3Codec : BytesCodec {
 };
 
 struct E5M2Codec : BytesCodec {
-  HWY_INLINE Step<4> decode(const uint8_t *codes) {
+  HWY_INLINE Step decode(const uint8_t *codes) {
     const VB bytes = hn::LoadU(DB(), codes);
     const Quad q = promotePair(widenLower(bytes), widenUpper(bytes));
     return {{q.v[0], q.v[1], q.v[2], q.v[3]}};
@@ -107,7 +88,7 @@ struct E5M2Codec : BytesCodec {
 };
 
 struct I8Codec : BytesCodec {
-  HWY_INLINE Step<4> decode(const uint8_t *codes) {
+  HWY_INLINE Step decode(const uint8_t *codes) {
     const int8_t *src = reinterpret_cast<const int8_t *>(codes);
     return {{decodeI8(src), decodeI8(src + kN), decodeI8(src + 2 * kN),
              decodeI8(src + 3 * kN)}};
@@ -116,7 +97,7 @@ struct I8Codec : BytesCodec {
 
 struct BF16Codec : BytesCodec {
   static constexpr int64_t kBytes = 2 * kStep;
-  HWY_INLINE Step<4> decode(const uint8_t *codes) {
+  HWY_INLINE Step decode(const uint8_t *codes) {
     const uint16_t *src = reinterpret_cast<const uint16_t *>(codes);
     return {{decodeBF16(src), decodeBF16(src + kN), decodeBF16(src + 2 * kN),
              decodeBF16(src + 3 * kN)}};
@@ -125,7 +106,7 @@ struct BF16Codec : BytesCodec {
 
 struct F16Codec : BytesCodec {
   static constexpr int64_t kBytes = 2 * kStep;
-  HWY_INLINE Step<4> decode(const uint8_t *codes) {
+  HWY_INLINE Step decode(const uint8_t *codes) {
     const uint16_t *src = reinterpret_cast<const uint16_t *>(codes);
     return {{decodeF16(src), decodeF16(src + kN), decodeF16(src + 2 * kN),
              decodeF16(src + 3 * kN)}};
@@ -134,7 +115,7 @@ struct F16Codec : BytesCodec {
 
 struct F32Codec : BytesCodec {
   static constexpr int64_t kBytes = 4 * kStep;
-  HWY_INLINE Step<4> decode(const uint8_t *codes) {
+  HWY_INLINE Step decode(const uint8_t *codes) {
     const float *src = reinterpret_cast<const float *>(codes);
     const DF df;
     return {{hn::LoadU(df, src), hn::LoadU(df, src + kN),
@@ -142,106 +123,229 @@ struct F32Codec : BytesCodec {
   }
 };
 
-/// Block: 0 (no scales), 16, 32 (two blocks or one a step), or -1: a multiple
-/// of 32, constant within a step.
-template <class Codec, int Block, int Rows> struct Dot {
-  Codec codec;
-  VF sums[Rows][2];
+/// Accumulators a row of A needs for the latency of an addition.
+constexpr int getChains(int rows) { return rows == 1 ? 4 : 2; }
 
-  HWY_INLINE void step(const uint8_t *codes, int64_t k, int64_t block,
-                       const float *scales, const float *x, int64_t xStride) {
+template <int Rows> struct Sums {
+  static constexpr int kChains = getChains(Rows);
+  VF v[Rows][kChains];
+  HWY_INLINE void start() {
+    for (int r = 0; r < Rows; ++r)
+      for (int i = 0; i < kChains; ++i)
+        v[r][i] = hn::Zero(DF());
+  }
+  HWY_INLINE void finish(float scale, float *result) const {
     const DF df;
-    const auto decoded = codec.decode(codes);
-    if constexpr (Block == 0) {
-      QMMRT_CPU_GEMV_UNROLL
-      for (int i = 0; i < Codec::kVectors; ++i)
-        QMMRT_CPU_GEMV_UNROLL
-      for (int r = 0; r < Rows; ++r)
-        sums[r][i % 2] = hn::MulAdd(
-            decoded.v[i], hn::LoadU(df, x + r * xStride + Codec::xOffset(i)),
-            sums[r][i % 2]);
-    } else if constexpr (Rows == 1 && Block > 0) {
-      // The vectors of a block are summed, then scaled.
-      constexpr int kBlocks =
-          Codec::kStep > Block ? int(Codec::kStep / Block) : 1;
-      VF block0[kBlocks];
-      bool started[kBlocks] = {};
-      QMMRT_CPU_GEMV_UNROLL
-      for (int i = 0; i < Codec::kVectors; ++i) {
-        const int b = int(Codec::blockOf(i) / Block);
-        const VF other = hn::LoadU(df, x + Codec::xOffset(i));
-        block0[b] = started[b] ? hn::MulAdd(decoded.v[i], other, block0[b])
-                               : hn::Mul(decoded.v[i], other);
-        started[b] = true;
-      }
-      const float *scale = scales + k / Block;
-      QMMRT_CPU_GEMV_UNROLL
-      for (int b = 0; b < kBlocks; ++b)
-        sums[0][b % 2] =
-            hn::MulAdd(block0[b], hn::Set(df, scale[b]), sums[0][b % 2]);
-    } else {
-      const float *scale = scales + k / (Block > 0 ? Block : block);
-      QMMRT_CPU_GEMV_UNROLL
-      for (int i = 0; i < Codec::kVectors; ++i) {
-        const VF scaled = hn::Mul(
-            decoded.v[i],
-            hn::Set(df, scale[Block > 0 ? Codec::blockOf(i) / Block : 0]));
-        QMMRT_CPU_GEMV_UNROLL
-        for (int r = 0; r < Rows; ++r)
-          sums[r][i % 2] = hn::MulAdd(
-              scaled, hn::LoadU(df, x + r * xStride + Codec::xOffset(i)),
-              sums[r][i % 2]);
-      }
+    for (int r = 0; r < Rows; ++r) {
+      VF sum = hn::Add(v[r][0], v[r][1]);
+      if (kChains == 4)
+        sum = hn::Add(sum, hn::Add(v[r][kChains - 2], v[r][kChains - 1]));
+      result[r] = scale * hn::GetLane(hn::SumOfLanes(df, sum));
     }
+  }
+};
+
+/// Elements of a byte or more.  With scales, a block is a whole number of
+/// steps.
+template <class Codec, bool HasScales, int Rows> struct BytesDot {
+  Codec codec;
+  Sums<Rows> sums;
+
+  HWY_INLINE void step(const uint8_t *codes, float scale, const float *x,
+                       int64_t xStride) {
+    const DF df;
+    constexpr int kChains = Sums<Rows>::kChains;
+    const Step decoded = codec.decode(codes);
+    if constexpr (HasScales && Rows == 1) {
+      VF block = hn::Mul(decoded.v[0], hn::LoadU(df, x));
+      VF other = hn::Mul(decoded.v[1], hn::LoadU(df, x + kN));
+      block = hn::MulAdd(decoded.v[2], hn::LoadU(df, x + 2 * kN), block);
+      other = hn::MulAdd(decoded.v[3], hn::LoadU(df, x + 3 * kN), other);
+      const VF factor = hn::Set(df, scale);
+      sums.v[0][0] = hn::MulAdd(block, factor, sums.v[0][0]);
+      sums.v[0][1] = hn::MulAdd(other, factor, sums.v[0][1]);
+      return;
+    }
+    QMMRT_CPU_GEMV_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      VF value = decoded.v[i];
+      if (HasScales)
+        value = hn::Mul(value, hn::Set(df, scale));
+      QMMRT_CPU_GEMV_UNROLL
+      for (int r = 0; r < Rows; ++r)
+        sums.v[r][i % kChains] =
+            hn::MulAdd(value, hn::LoadU(df, x + r * xStride + i * kN),
+                       sums.v[r][i % kChains]);
+    }
+  }
+
+  static constexpr int64_t kElementBytes = Codec::kBytes / Codec::kStep;
+
+  /// The whole steps from `k` to `stop`; returns where they end.
+  HWY_INLINE int64_t runBlock(const uint8_t *codes, int64_t k, int64_t stop,
+                              float scale, const float *x, int64_t xStride) {
+    for (; k + Codec::kStep <= stop; k += Codec::kStep)
+      step(codes + k * kElementBytes, scale, x + k, xStride);
+    return k;
   }
 
   HWY_INLINE bool run(const uint8_t *codes, int64_t count, int64_t block,
                       const float *scales, const float *x, int64_t xStride,
                       float *result) {
-    const DF df;
     codec.start();
-    for (int r = 0; r < Rows; ++r)
-      sums[r][0] = sums[r][1] = hn::Zero(df);
+    sums.start();
     int64_t k = 0;
-    for (; k + Codec::kStep <= count; k += Codec::kStep) {
-      step(codes, k, block, scales, x + k, xStride);
-      codes += Codec::kBytes;
+    if (!HasScales) {
+      k = runBlock(codes, 0, count, 1.0f, x, xStride);
+    } else if (block == Codec::kStep) {
+      for (; k + block <= count; k += block)
+        step(codes + k, *scales++, x + k, xStride);
+    } else {
+      for (; k + block <= count; k += block)
+        runBlock(codes + k, 0, block, *scales++, x + k, xStride);
+      if (k < count)
+        k += runBlock(codes + k, 0, count - k, *scales, x + k, xStride);
     }
     if (k < count) {
       // The rest of the row, and zeros.
       HWY_ALIGN uint8_t rest[Codec::kBytes] = {};
-      const int64_t bytes =
-          ((count - k) * Codec::kBytes + Codec::kStep - 1) / Codec::kStep;
+      const int64_t bytes = (count - k) * kElementBytes;
       for (int64_t i = 0; i < bytes; ++i)
-        rest[i] = codes[i];
-      step(rest, k, block, scales, x + k, xStride);
+        rest[i] = codes[k * kElementBytes + i];
+      step(rest, HasScales ? *scales : 1.0f, x + k, xStride);
     }
-    for (int r = 0; r < Rows; ++r)
-      result[r] =
-          Codec::kUnscale *
-          hn::GetLane(hn::SumOfLanes(df, hn::Add(sums[r][0], sums[r][1])));
+    sums.finish(Codec::kUnscale, result);
     return codec.isClean();
   }
 };
 
-template <class Codec, int Block>
+/// E2M1: a step is kStepBytes bytes; x is permuted to its order of vectors:
+/// by half, nibble (high, low) and parity of the byte.  Block: 0, 16 or 32.
+template <int Block, int Rows> struct NibblesDot {
+  static constexpr int64_t kStep = 2 * kStepBytes;
+  Sums<Rows> sums;
+
+  /// The scales of the elements in the lower or upper halves.
+  static HWY_INLINE VF getScales(const float *scales, int upper) {
+    const DF df;
+    const int perLane = Block == 16 ? 2 : 1; // blocks in 16 bytes
+    const int first = Block == 16 ? upper : 0;
+    const VF low = hn::Set(df, scales[first]);
+    if (kN == 4)
+      return low;
+    return hn::ConcatUpperLower(df, hn::Set(df, scales[first + perLane]), low);
+  }
+
+  HWY_INLINE void step(const uint8_t *codes, const float *scales,
+                       const float *x, int64_t xStride) {
+    const DF df;
+    const DB db;
+    constexpr int kChains = Sums<Rows>::kChains;
+    const VB bytes = hn::LoadU(db, codes);
+    const VB mask = hn::Set(db, 0x0F);
+    const NibbleVectors high = decodeNibbles(hn::And(
+        hn::BitCast(db, hn::ShiftRight<4>(hn::BitCast(D16(), bytes))), mask));
+    const NibbleVectors low = decodeNibbles(hn::And(bytes, mask));
+    const VF v[8] = {high.lowerEven, high.lowerOdd,  low.lowerEven,
+                     low.lowerOdd,   high.upperEven, high.upperOdd,
+                     low.upperEven,  low.upperOdd};
+    if constexpr (Block != 0 && Rows == 1) {
+      QMMRT_CPU_GEMV_UNROLL
+      for (int upper = 0; upper < 2; ++upper) {
+        const VF *half = v + 4 * upper;
+        const float *other = x + 4 * upper * kN;
+        VF sum = hn::Mul(half[0], hn::LoadU(df, other));
+        sum = hn::MulAdd(half[1], hn::LoadU(df, other + kN), sum);
+        sum = hn::MulAdd(half[2], hn::LoadU(df, other + 2 * kN), sum);
+        sum = hn::MulAdd(half[3], hn::LoadU(df, other + 3 * kN), sum);
+        sums.v[0][upper] =
+            hn::MulAdd(sum, getScales(scales, upper), sums.v[0][upper]);
+      }
+      return;
+    }
+    VF factors[2] = {hn::Zero(df), hn::Zero(df)};
+    if (Block != 0) {
+      factors[0] = getScales(scales, 0);
+      factors[1] = getScales(scales, 1);
+    }
+    QMMRT_CPU_GEMV_UNROLL
+    for (int i = 0; i < 8; ++i) {
+      const VF value = Block != 0 ? hn::Mul(v[i], factors[i / 4]) : v[i];
+      QMMRT_CPU_GEMV_UNROLL
+      for (int r = 0; r < Rows; ++r)
+        sums.v[r][i % kChains] =
+            hn::MulAdd(value, hn::LoadU(df, x + r * xStride + i * kN),
+                       sums.v[r][i % kChains]);
+    }
+  }
+
+  HWY_INLINE bool run(const uint8_t *codes, int64_t count, int64_t,
+                      const float *scales, const float *x, int64_t xStride,
+                      float *result) {
+    sums.start();
+    int64_t k = 0;
+    for (; k + kStep <= count; k += kStep) {
+      step(codes, scales, x + k, xStride);
+      codes += kStepBytes;
+      if (Block != 0)
+        scales += kStep / (Block ? Block : 1);
+    }
+    if (k < count) {
+      HWY_ALIGN uint8_t rest[kStepBytes] = {};
+      for (int64_t i = 0; i < (count - k + 1) / 2; ++i)
+        rest[i] = codes[i];
+      step(rest, scales, x + k, xStride);
+    }
+    sums.finish(1.0f, result);
+    return true;
+  }
+};
+
+void permuteForNibbles(qmm_nibble_order order, const float *src, int64_t count,
+                       float *dst) {
+  const int64_t high = order == QMM_NIBBLES_HI_FIRST ? 0 : 1;
+  for (int64_t k = 0; k < count; k += 2 * int64_t(kStepBytes))
+    for (int upper = 0; upper < 2; ++upper)
+      for (int nibble = 0; nibble < 2; ++nibble)
+        for (int odd = 0; odd < 2; ++odd)
+          for (int lane = 0; lane < kN; ++lane)
+            *dst++ = src[k + 2 * getNibbleByte(upper, odd, lane) +
+                         (nibble == 0 ? high : 1 - high)];
+}
+
+template <template <int> class Kernel>
 bool dotRows(const uint8_t *codes, int64_t count, int64_t block,
              const float *scales, const float *x, int64_t xStride, int rows,
              float *result) {
   switch (rows) {
   case 1:
-    return Dot<Codec, Block, 1>().run(codes, count, block, scales, x, xStride,
-                                      result);
+    return Kernel<1>().run(codes, count, block, scales, x, xStride, result);
   case 2:
-    return Dot<Codec, Block, 2>().run(codes, count, block, scales, x, xStride,
-                                      result);
+    return Kernel<2>().run(codes, count, block, scales, x, xStride, result);
   case 3:
-    return Dot<Codec, Block, 3>().run(codes, count, block, scales, x, xStride,
-                                      result);
+    return Kernel<3>().run(codes, count, block, scales, x, xStride, result);
   default:
-    return Dot<Codec, Block, 4>().run(codes, count, block, scales, x, xStride,
-                                      result);
+    return Kernel<4>().run(codes, count, block, scales, x, xStride, result);
   }
+}
+
+template <int Rows> using Nibbles0 = NibblesDot<0, Rows>;
+template <int Rows> using Nibbles16 = NibblesDot<16, Rows>;
+template <int Rows> using Nibbles32 = NibblesDot<32, Rows>;
+template <class Codec> struct Bytes {
+  template <int Rows> using Plain = BytesDot<Codec, false, Rows>;
+  template <int Rows> using Scaled = BytesDot<Codec, true, Rows>;
+};
+
+template <class Codec>
+bool dotBytes(const uint8_t *codes, int64_t count, int64_t block,
+              const float *scales, const float *x, int64_t xStride, int rows,
+              float *result) {
+  if (block)
+    return dotRows<Bytes<Codec>::template Scaled>(codes, count, block, scales,
+                                                  x, xStride, rows, result);
+  return dotRows<Bytes<Codec>::template Plain>(codes, count, block, scales, x,
+                                               xStride, rows, result);
 }
 
 bool dot(qmm_dtype dtype, const uint8_t *codes, int64_t count, int64_t block,
@@ -250,38 +354,37 @@ bool dot(qmm_dtype dtype, const uint8_t *codes, int64_t count, int64_t block,
   switch (dtype) {
   case QMM_DTYPE_E2M1:
     if (block == 16)
-      return dotRows<E2M1Codec, 16>(codes, count, block, scales, x, xStride,
-                                    rows, result);
+      return dotRows<Nibbles16>(codes, count, block, scales, x, xStride, rows,
+                                result);
     if (block == 32)
-      return dotRows<E2M1Codec, 32>(codes, count, block, scales, x, xStride,
-                                    rows, result);
-    return dotRows<E2M1Codec, 0>(codes, count, block, scales, x, xStride, rows,
-                                 result);
-#define QMM_DOT_BYTES(DTYPE, CODEC)                                            \
-  case DTYPE:                                                                  \
-    return block ? dotRows<CODEC, -1>(codes, count, block, scales, x, xStride, \
-                                      rows, result)                            \
-                 : dotRows<CODEC, 0>(codes, count, block, scales, x, xStride,  \
-                                     rows, result);
-    QMM_DOT_BYTES(QMM_DTYPE_E4M3, E4M3Codec)
-    QMM_DOT_BYTES(QMM_DTYPE_E5M2, E5M2Codec)
-    QMM_DOT_BYTES(QMM_DTYPE_I8, I8Codec)
-#undef QMM_DOT_BYTES
+      return dotRows<Nibbles32>(codes, count, block, scales, x, xStride, rows,
+                                result);
+    return dotRows<Nibbles0>(codes, count, block, scales, x, xStride, rows,
+                             result);
+  case QMM_DTYPE_E4M3:
+    return dotBytes<E4M3Codec>(codes, count, block, scales, x, xStride, rows,
+                               result);
+  case QMM_DTYPE_E5M2:
+    return dotBytes<E5M2Codec>(codes, count, block, scales, x, xStride, rows,
+                               result);
+  case QMM_DTYPE_I8:
+    return dotBytes<I8Codec>(codes, count, block, scales, x, xStride, rows,
+                             result);
   case QMM_DTYPE_BF16:
-    return dotRows<BF16Codec, 0>(codes, count, block, scales, x, xStride, rows,
-                                 result);
+    return dotRows<Bytes<BF16Codec>::Plain>(codes, count, block, scales, x,
+                                            xStride, rows, result);
   case QMM_DTYPE_F16:
-    return dotRows<F16Codec, 0>(codes, count, block, scales, x, xStride, rows,
-                                result);
+    return dotRows<Bytes<F16Codec>::Plain>(codes, count, block, scales, x,
+                                           xStride, rows, result);
   default:
-    return dotRows<F32Codec, 0>(codes, count, block, scales, x, xStride, rows,
-                                result);
+    return dotRows<Bytes<F32Codec>::Plain>(codes, count, block, scales, x,
+                                           xStride, rows, result);
   }
 }
 
 #endif
 
-const cpu::DotTable kDots = {dot};
+const cpu::DotTable kDots = {dot, permuteForNibbles};
 
 } // namespace
 } // namespace HWY_NAMESPACE
@@ -311,16 +414,6 @@ bool isFusedDot(qmm_dtype dtype, int64_t blockK) {
   default:
     return false;
   }
-}
-
-void permuteForNibbles(qmm_nibble_order order, const float *src, int64_t count,
-                       float *dst) {
-  const int64_t high = order == QMM_NIBBLES_HI_FIRST ? 0 : 8;
-  for (int64_t k = 0; k < count; k += 16)
-    for (int64_t i = 0; i < 8; ++i) {
-      dst[k + high + i] = src[k + 2 * i];
-      dst[k + 8 - high + i] = src[k + 2 * i + 1];
-    }
 }
 
 } // namespace cpu

@@ -30,15 +30,15 @@ struct DotTable {
   bool (*dot)(qmm_dtype dtype, const uint8_t *codes, int64_t count,
               int64_t block, const float *scales, const float *x,
               int64_t xStride, int rows, float *sums);
+
+  /// Rows of A in the order in which `dot` takes the elements of E2M1 rows.
+  /// `count` is a multiple of kDotPad; src and dst don't overlap.
+  void (*permuteForNibbles)(qmm_nibble_order order, const float *src,
+                            int64_t count, float *dst);
 };
 
 /// Does `dot` take this pair?
 bool isFusedDot(qmm_dtype dtype, int64_t blockK);
-
-/// Per 16 elements: the eight in high nibbles, then the eight in low ones.
-/// `count` is a multiple of 16; src and dst don't overlap.
-void permuteForNibbles(qmm_nibble_order order, const float *src, int64_t count,
-                       float *dst);
 
 /// For the current SIMD target.
 const DotTable &getDots();

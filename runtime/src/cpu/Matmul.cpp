@@ -147,7 +147,7 @@ void Run::unpackA() {
                         valid, decoded);
           std::fill(decoded + valid, decoded + count, 0.0f);
           if (permutes)
-            permuteForNibbles(plan.b.nibbles(), buffer, count, out);
+            getDots().permuteForNibbles(plan.b.nibbles(), buffer, count, out);
         }
       });
 }

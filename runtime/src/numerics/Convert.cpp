@@ -323,7 +323,26 @@ void decodeRow(qmm_dtype dtype, qmm_nibble_order order, const void *row,
   if (dtype == QMM_DTYPE_E2M1 && first % 2 != 0)
     dst[i++] = decodeAt(dtype, order, bytes, first);
   const uint8_t *start = bytes + (first + i) * getBitWidth(dtype) / 8;
-  i += getTable().decode(dtype, order, start, count - i, dst + i);
+  const int64_t steps =
+      getTable().decode(dtype, order, start, count - i, dst + i);
+  start += steps * getBitWidth(dtype) / 8;
+  i += steps;
+  if (count - i >= 4) {
+    // The rest as a padded step: short rows of scales are frequent.
+    const int64_t padded = dtype == QMM_DTYPE_E2M1   ? 64
+                           : getBitWidth(dtype) == 8 ? 32
+                                                     : 8;
+    uint8_t rest[32] = {};
+    float decoded[64];
+    if (count - i <= padded) {
+      std::memcpy(rest, start,
+                  size_t(((count - i) * getBitWidth(dtype) + 7) / 8));
+      if (getTable().decode(dtype, order, rest, padded, decoded) == padded) {
+        std::memcpy(dst + i, decoded, size_t(count - i) * sizeof(float));
+        return;
+      }
+    }
+  }
   for (; i < count; ++i)
     dst[i] = decodeAt(dtype, order, bytes, first + i);
 }

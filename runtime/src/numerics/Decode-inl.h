@@ -156,6 +156,37 @@ HWY_INLINE VB e2m1LowNibbles(VB bytes) {
   return e2m1ToF16High(hn::And(bytes, hn::Set(DB(), 0x0F)));
 }
 
+/// For sums in any order: f32 vectors of the elements in the even and odd bytes
+/// of `nibbles`' lower and upper halves (of each 128 bits), through the bf16
+/// bytes of the values: shuffles only, where f16 would convert.
+struct NibbleVectors {
+  VF lowerEven, lowerOdd, upperEven, upperOdd;
+};
+HWY_INLINE NibbleVectors decodeNibbles(VB nibbles) {
+  alignas(16) static constexpr uint8_t kHigh[16] = {
+      0x00, 0x3F, 0x3F, 0x3F, 0x40, 0x40, 0x40, 0x40,
+      0x80, 0xBF, 0xBF, 0xBF, 0xC0, 0xC0, 0xC0, 0xC0};
+  alignas(16) static constexpr uint8_t kLow[16] = {
+      0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0,
+      0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0};
+  const DB db;
+  const DF df;
+  const DU du;
+  const VB high = hn::TableLookupBytes(hn::LoadDup128(db, kHigh), nibbles);
+  const VB low = hn::TableLookupBytes(hn::LoadDup128(db, kLow), nibbles);
+  const VU lower = hn::BitCast(du, hn::InterleaveLower(db, low, high));
+  const VU upper = hn::BitCast(du, hn::InterleaveUpper(db, low, high));
+  const VU mask = hn::Set(du, 0xFFFF0000);
+  return {hn::BitCast(df, hn::ShiftLeft<16>(lower)),
+          hn::BitCast(df, hn::And(lower, mask)),
+          hn::BitCast(df, hn::ShiftLeft<16>(upper)),
+          hn::BitCast(df, hn::And(upper, mask))};
+}
+/// The byte whose nibble is lane `lane` of a vector of decodeNibbles.
+constexpr int64_t getNibbleByte(int upper, int odd, int lane) {
+  return lane / 4 * 16 + upper * 8 + lane % 4 * 2 + odd;
+}
+
 /// Exact decoders of one step of kStepBytes codes (I8 likewise).
 HWY_INLINE Quad decodeE4M3(VB codes) {
   Quad quad = promotePair(e4m3ToScaledF16WithNaN(widenLower(codes)),
