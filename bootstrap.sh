@@ -58,7 +58,7 @@ packages=(
   clang-22 lld-22    # build a third faster than g++
   libhwy-dev         # SIMD with run-time dispatch
   nlohmann-json3-dev # JSON of checkpoints and reports
-  libopenblas-dev    # fast f32 GEMM on the CPU; a built-in kernel replaces it
+  libxxhash-dev      # XXH3, header only: checksums of artefacts and weights
   libgtest-dev       # unit tests
   python3-numpy      # the tests' independent reference
 )

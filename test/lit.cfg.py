@@ -14,10 +14,11 @@ config.name = "QMM"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test", ".c", ".cpp", ".py"]
 config.test_source_root = os.path.join(config.qmm_src_root, "test")
-# Unit is a suite of its own; Inputs and data hold no tests.
+# Unit is a suite of its own; Inputs and data hold no tests, and some scripts
+# are what tests run.
 config.excludes = [
     "Unit", "Inputs", "data", "CMakeLists.txt", "lit.cfg.py",
-    "lit.site.cfg.py.in"
+    "lit.site.cfg.py.in", "check_layers.py", "reference.py"
 ]
 
 config.environment["FILECHECK_OPTS"] = (

@@ -86,12 +86,13 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
   case Stage::Bufferized:
     pm.nest<func::FuncOp>().addPass(createLinalgElementwiseOpFusionPass());
     buildBufferizePipeline(pm);
-    pm.addPass(createPlaceBuffers());
-    pm.addPass(createCanonicalizerPass());
-    pm.addPass(createCSEPass());
     break;
   case Stage::Lowered:
+    // Kernels first: only then is each buffer's last use a command.
     pm.addPass(createOutlineKernels());
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+    pm.addPass(createPlaceBuffers());
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
     break;

@@ -87,13 +87,15 @@ static LogicalResult checkBufferized(Operation *op) {
   for (Type type : op->getResultTypes())
     if (isTensor(type))
       return op->emitOpError("still yields a value of type ") << type;
-  auto function = dyn_cast<FunctionOpInterface>(op);
-  if (function && function.isPublic() && !function->hasAttr(kNumOutputsAttr))
-    return op->emitOpError("has no output arguments and no arena");
   return success();
 }
 
 static LogicalResult checkLowered(Operation *op) {
+  if (auto entry = dyn_cast<FunctionOpInterface>(op);
+      entry && entry.isPublic() && op->getParentOfType<ModuleOp>() &&
+      !op->getParentOfType<ModuleOp>()->getParentOp() &&
+      !op->hasAttr(kNumOutputsAttr))
+    return op->emitOpError("has no output arguments and no arena");
   auto function = dyn_cast_or_null<func::FuncOp>(op->getParentOp());
   if (!function || !function->hasAttr(kNumOutputsAttr) || isProgramOp(op))
     return success();

@@ -36,8 +36,10 @@ namespace {
 /// What an operand turned out to be.
 struct OperandMatch {
   /// The codes, or the wide values.  The element's index says how its
-  /// dimensions map to the contraction's loops.
+  /// dimensions map to the contraction's loops.  No tensor: codes that stand
+  /// inside a fused op, which a quantize of `input` computes anew.
   Element data;
+  Type codeType;
   /// Null: wide.  Else the uniform dequantization scale, or none for scale 1.
   bool quantized = false;
   const ElementExpr *scale = nullptr;
@@ -137,14 +139,22 @@ static FailureOr<OperandMatch> matchOperand(ElementTracer &tracer,
       break;
     }
   }
-  if (!codes || !codes->origin.tensor || !codes->origin.index) {
-    match.data = element;
-    return match;
+  if (codes) {
+    match.quantized = true;
+    match.codeType = codes->type;
+    matchQuantize(codes, match);
+    if (codes->origin.tensor && codes->origin.index) {
+      match.data = codes->origin;
+      return match;
+    }
+    if (match.quantizes) {
+      match.data.index = match.input.index;
+      return match;
+    }
   }
-  match.quantized = true;
-  match.data = codes->origin;
-  matchQuantize(codes, match);
-  return match;
+  OperandMatch wide;
+  wide.data = element;
+  return wide;
 }
 
 /// The permutation that brings `index`'s tensor into the order of `loops`;
@@ -240,9 +250,7 @@ static FailureOr<Value> buildOperand(OpBuilder &builder, Location loc,
       auto inputType = cast<RankedTensorType>(input.getType());
       QuantizedTensorType type = getPerTensorType(
           builder.getContext(),
-          RankedTensorType::get(
-              inputType.getShape(),
-              getElementTypeOrSelf(match.data.tensor.getType())),
+          RankedTensorType::get(inputType.getShape(), match.codeType),
           inputType.getElementType());
       TypeAttr precision =
           match.precision.isF32() ? TypeAttr() : TypeAttr::get(match.precision);
@@ -251,6 +259,11 @@ static FailureOr<Value> buildOperand(OpBuilder &builder, Location loc,
           precision, E8M0Rounding::Ceil, /*scale_precision_input=*/false);
       codes = DisassembleOp::create(builder, loc, quantized).getResult(0);
     }
+  }
+  if (!codes) {
+    reason = "an operand's codes stand inside a fused op, and what they are "
+             "quantized from isn't in their order";
+    return failure();
   }
   QuantizedTensorType type = getPerTensorType(
       builder.getContext(), cast<RankedTensorType>(codes.getType()), expressed);

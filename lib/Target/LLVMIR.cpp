@@ -28,11 +28,9 @@ namespace program = ::qmmrt::program;
 using llvm::ConstantInt;
 
 static std::string getCName(StringRef name) {
-  std::string result;
+  std::string result = "qmm_entry_";
   for (char c : name)
     result += llvm::isAlnum(c) ? c : '_';
-  if (result.empty() || llvm::isDigit(result[0]))
-    result = "_" + result;
   return result;
 }
 
@@ -451,6 +449,9 @@ mlir::qmm::translateToLLVMIR(ModuleOp module, StringRef isa,
     FunctionEmitter(*result, *program, entry).emitRun();
     emitKeys(*result, *program, name + "_parameters");
   }
+  // The entries are all that an embedder links to.
+  for (const std::string &kernel : program->kernels)
+    result->getFunction(kernel)->setLinkage(llvm::GlobalValue::InternalLinkage);
   std::string error;
   llvm::raw_string_ostream stream(error);
   if (llvm::verifyModule(*result, &stream))

@@ -32,6 +32,20 @@ using namespace mlir::qmm;
 /// Every slot starts at a multiple of this.
 static constexpr int64_t kAlignment = 64;
 
+/// Are two sizes the same constant, or the same expression of the same values?
+static bool isSameSize(OpFoldResult lhs, OpFoldResult rhs) {
+  if (lhs == rhs)
+    return true;
+  auto lhsValue = dyn_cast<Value>(lhs), rhsValue = dyn_cast<Value>(rhs);
+  if (!lhsValue || !rhsValue)
+    return false;
+  auto lhsApply = lhsValue.getDefiningOp<affine::AffineApplyOp>();
+  auto rhsApply = rhsValue.getDefiningOp<affine::AffineApplyOp>();
+  return lhsApply && rhsApply &&
+         lhsApply.getAffineMap() == rhsApply.getAffineMap() &&
+         lhsApply.getOperands() == rhsApply.getOperands();
+}
+
 /// The last op of the entry block in which `buffer`, through any view, is used.
 static Operation *getLastUse(Value buffer, Block *block) {
   Operation *last = nullptr;
@@ -166,7 +180,8 @@ LogicalResult mlir::qmm::placeBuffers(FunctionOpInterface function) {
       lastUse = alloc;
     OpFoldResult offset;
     for (Place &place : places)
-      if (place.bytes == size && place.freeAfter->isBeforeInBlock(alloc)) {
+      if (isSameSize(place.bytes, size) &&
+          place.freeAfter->isBeforeInBlock(alloc)) {
         offset = place.offset;
         place.freeAfter = lastUse;
         break;

@@ -26,8 +26,8 @@ enum class Stage {
   Quantized,  // schemes are chosen: no qmm.linear
   Planned,    // every matmul has routes
   LaidOut,    // no matmul sees a layout that its route can't take
-  Bufferized, // no tensor left; one arena
-  Lowered     // commands and kernels only
+  Bufferized, // no tensor left
+  Lowered     // commands and kernels only, in one arena
 };
 inline constexpr unsigned kNumStages = 7;
 
@@ -50,8 +50,9 @@ inline llvm::cl::ValuesClass getStageValues() {
       clEnumValN(Stage::Planned, "planned", "every matmul has routes"),
       clEnumValN(Stage::LaidOut, "laid_out",
                  "every layout is one that its route takes"),
-      clEnumValN(Stage::Bufferized, "bufferized", "memrefs only, one arena"),
-      clEnumValN(Stage::Lowered, "lowered", "commands and kernels only"));
+      clEnumValN(Stage::Bufferized, "bufferized", "memrefs only"),
+      clEnumValN(Stage::Lowered, "lowered",
+                 "commands and kernels only, in one arena"));
 }
 
 struct PipelineOptions {

@@ -1,0 +1,7 @@
+// RUN: quant-opt %s --qmm-verify-stage=stage=quantized --verify-diagnostics -o /dev/null
+
+func.func @f(%x: tensor<8x32xf32>, %w: tensor<16x32xf32>) -> tensor<8x16xf32> {
+  // expected-error@+1 {{is left: what its input becomes}}
+  %y = qmm.linear %x, %w : tensor<8x32xf32>, tensor<16x32xf32> -> tensor<8x16xf32>
+  return %y : tensor<8x16xf32>
+}
