@@ -78,8 +78,9 @@ QMM_EXPORT qmm_status qmm_entry_prepare(qmm_entry *entry,
                                         const qmm_tensor *inputs);
 
 /* Step 3: runs.  Allocates nothing; UNPREPARED for shapes step 2 hasn't seen.
- * `arena`: 64-byte aligned, arena_bytes of it, the caller's, used by one call at
- * a time.  `stream`: NULL on the CPU; the call returns when it has finished. */
+ * `arena`: 64-byte aligned, arena_bytes of it, the caller's, used by one call
+ * at a time.  `stream`: NULL on the CPU; the call returns when it has finished.
+ */
 QMM_EXPORT qmm_status qmm_entry_invoke(qmm_entry *entry,
                                        const qmm_tensor *inputs,
                                        const qmm_tensor *outputs, void *arena,

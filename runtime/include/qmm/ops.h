@@ -18,10 +18,10 @@ extern "C" {
 
 /* Who chooses the scales of a quantize. */
 typedef enum qmm_scale_source {
-  QMM_SCALES_COMPUTED = 0,          /* all from the data; written to dst */
+  QMM_SCALES_COMPUTED = 0,           /* all from the data; written to dst */
   QMM_SCALES_TENSOR_SCALE_GIVEN = 1, /* dst->tensor_scale is read, block scales
                                         are computed and written */
-  QMM_SCALES_GIVEN = 2              /* dst->scale (and tensor_scale) are read */
+  QMM_SCALES_GIVEN = 2 /* dst->scale (and tensor_scale) are read */
 } qmm_scale_source;
 
 /* Rounding of a computed E8M0 scale exponent. */
@@ -33,8 +33,8 @@ typedef enum qmm_e8m0_rounding {
 
 typedef struct qmm_quantize_params {
   uint32_t struct_size;
-  uint32_t scale_source;    /* qmm_scale_source */
-  uint32_t e8m0_rounding;   /* qmm_e8m0_rounding */
+  uint32_t scale_source;     /* qmm_scale_source */
+  uint32_t e8m0_rounding;    /* qmm_e8m0_rounding */
   uint32_t divide_precision; /* qmm_dtype F32 (0 means F32), BF16 or F16: the
                                quotient x / scale is rounded to it, and so is
                                the scale it divides by, before the element is

@@ -24,9 +24,8 @@ namespace qmmrt {
 template <typename Fn> class FunctionRef;
 template <typename Ret, typename... Params> class FunctionRef<Ret(Params...)> {
 public:
-  template <typename Callable,
-            typename = std::enable_if_t<
-                !std::is_same_v<std::decay_t<Callable>, FunctionRef>>>
+  template <typename Callable, typename = std::enable_if_t<!std::is_same_v<
+                                   std::decay_t<Callable>, FunctionRef>>>
   FunctionRef(Callable &&callable)
       : callback([](void *object, Params... params) -> Ret {
           return (*static_cast<std::remove_reference_t<Callable> *>(object))(

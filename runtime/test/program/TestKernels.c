@@ -1,4 +1,5 @@
-/*===- test/program/TestKernels.c - Kernels of the interpreter's tests -----===*\
+/*===- test/program/TestKernels.c - Kernels of the interpreter's tests
+-----===*\
 |* Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 |* See LICENSE for license information.
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
