@@ -57,6 +57,7 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     SpillConstantsOptions spill;
     spill.threshold = options.constantThreshold;
     pm.addPass(createSpillConstants(spill));
+    pm.nest<func::FuncOp>().addPass(createRecordExtents());
     break;
   }
   case Stage::Recognized: {

@@ -45,6 +45,12 @@ void lowerLinear(LinearOp linear, ActivationPolicy policy,
 /// Moves constants of more than `threshold` bytes to module parameters.
 void spillConstants(ModuleOp module, int64_t threshold);
 
+/// Gives the arguments of `function` their kExtentsAttr.
+void recordExtents(FunctionOpInterface function);
+
+/// On a tensor argument: classes of extents, as --qmm-record-extents says.
+inline constexpr llvm::StringLiteral kExtentsAttr = "qmm.extents";
+
 /// Results to output arguments and allocations to one arena; fails with a
 /// diagnostic on a buffer that can't be placed.
 LogicalResult placeBuffers(FunctionOpInterface function);

@@ -45,6 +45,37 @@ def SpillConstants : Pass<"qmm-spill-constants", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::qmm::QMMDialect"];
 }
 
+def RecordExtents
+    : InterfacePass<"qmm-record-extents", "FunctionOpInterface"> {
+  let summary = "Which extents of a function's arguments must be equal";
+  let description = [{
+    Two dynamic extents that one loop of an op walks have to be equal, or the
+    program would read past a buffer.  This pass finds such extents of tensor
+    arguments and gives the arguments `qmm.extents`: a number for each dimension,
+    equal for extents that must be equal; -1 is free, and -2 - N means the extent
+    must be N.  Programs check them before they run.
+
+    Before:
+    ```mlir
+    func.func @f(%x: tensor<?x4xf32>, %y: tensor<?x4xf32>, %e: tensor<?x4xf32>) -> tensor<?x4xf32> {
+      %z = linalg.add ins(%x, %y : tensor<?x4xf32>, tensor<?x4xf32>)
+        outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
+      return %z : tensor<?x4xf32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @f(%x: tensor<?x4xf32> {qmm.extents = array<i64: 0, -1>},
+                 %y: tensor<?x4xf32> {qmm.extents = array<i64: 0, -1>},
+                 %e: tensor<?x4xf32> {qmm.extents = array<i64: 0, -1>}) -> tensor<?x4xf32> {
+      %z = linalg.add ins(%x, %y : tensor<?x4xf32>, tensor<?x4xf32>)
+        outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
+      return %z : tensor<?x4xf32>
+    }
+    ```
+  }];
+}
+
 def QuantizeActivations
     : InterfacePass<"qmm-quantize-activations", "FunctionOpInterface"> {
   let summary = "Decide what the input of each qmm.linear becomes";

@@ -50,6 +50,7 @@ public:
 
 private:
   LogicalResult addArguments();
+  void addChecks();
   LogicalResult addResults(Operation *terminator);
   LogicalResult addCommand(Operation *op);
   LogicalResult addTensor(program::Command &command, Operation *op,
@@ -123,6 +124,35 @@ LogicalResult EntryBuilder::addArguments() {
   }
   entry.numDims = dims.getNumDims();
   return success();
+}
+
+/// What the ops assume about the inputs' dynamic extents
+/// (--qmm-record-extents).
+void EntryBuilder::addChecks() {
+  llvm::DenseMap<int64_t, std::pair<program::Expr, std::string>> first;
+  for (auto [i, input] : llvm::enumerate(entry.inputs)) {
+    auto codes = function.getArgAttrOfType<DenseI64ArrayAttr>(i, kExtentsAttr);
+    if (!codes || codes.size() != int64_t(input.shape.size()))
+      continue;
+    for (auto [dim, code] : llvm::enumerate(codes.asArrayRef())) {
+      const program::Expr &extent = input.shape[dim];
+      std::string name =
+          ("dimension " + Twine(dim) + " of '" + input.name + "'").str();
+      if (code <= -2) {
+        if (extent.terms.front().op == program::Expr::Op::Dim)
+          entry.checks.push_back(
+              {extent, program::Expr::constant(-2 - code),
+               name + " must be " + std::to_string(-2 - code)});
+        continue;
+      }
+      if (code < 0)
+        continue;
+      auto [it, isNew] = first.try_emplace(code, extent, name);
+      if (!isNew)
+        entry.checks.push_back({it->second.first, extent,
+                                it->second.second + " must equal " + name});
+    }
+  }
 }
 
 LogicalResult EntryBuilder::addResults(Operation *terminator) {
@@ -355,6 +385,7 @@ FailureOr<program::Entry> EntryBuilder::build() {
   entry.name = function.getName().str();
   if (failed(addArguments()))
     return failure();
+  addChecks();
   for (Operation &op : function.getFunctionBody().front()) {
     if (isa<func::ReturnOp>(op)) {
       if (failed(addResults(&op)))
