@@ -68,6 +68,13 @@ Expr mlir::qmm::combine(Expr::Op op, const Expr &lhs, const Expr &rhs) {
   if (isConstant(rhs) && ((op == Expr::Op::Add && rhs.terms[0].value == 0) ||
                           (op == Expr::Op::Mul && rhs.terms[0].value == 1)))
     return lhs;
+  auto isZero = [&](const Expr &e) {
+    return isConstant(e) && e.terms[0].value == 0;
+  };
+  if (op == Expr::Op::Mul && (isZero(lhs) || isZero(rhs)))
+    return Expr::constant(0);
+  if (op == Expr::Op::Add && isZero(lhs))
+    return rhs;
   Expr expr = lhs;
   llvm::append_range(expr.terms, rhs.terms);
   expr.terms.push_back({op});

@@ -192,6 +192,54 @@ FailureOr<Expr> SlotTable::getBytes(Operation *user, Value buffer) {
   return bytes;
 }
 
+/// Are the elements row-major without gaps, wherever they start?
+static bool isContiguous(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return false;
+  int64_t expected = 1;
+  for (int64_t i = type.getRank() - 1; i >= 0; --i) {
+    if (type.getDimSize(i) == 1)
+      continue;
+    // Behind a dynamic extent only extents of 1 are known to have no gaps, but
+    // for the identity layout.
+    if (ShapedType::isDynamic(expected))
+      return type.getLayout().isIdentity();
+    if (strides[i] != expected)
+      return false;
+    expected = type.isDynamicDim(i) ? ShapedType::kDynamic
+                                    : expected * type.getDimSize(i);
+  }
+  return true;
+}
+
+/// Bytes from the source's first element to the view's.
+FailureOr<Expr> SlotTable::getOffset(Operation *user, memref::SubViewOp view) {
+  MemRefType type = view.getSourceType();
+  if (!isContiguous(type))
+    return user->emitOpError("uses a part of a buffer of type ")
+           << type << ", which has gaps";
+  Expr stride =
+      Expr::constant(llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+  Expr offset = Expr::constant(0);
+  SmallVector<OpFoldResult> offsets = view.getMixedOffsets();
+  for (int64_t axis = type.getRank() - 1; axis >= 0; --axis) {
+    FailureOr<Expr> start = failure();
+    if (auto constant = dyn_cast<Attribute>(offsets[axis]))
+      start = Expr::constant(cast<IntegerAttr>(constant).getInt());
+    else
+      start = dims.get(user, cast<Value>(offsets[axis]));
+    FailureOr<Expr> extent = dims.getExtent(user, view.getSource(), axis);
+    if (failed(start) || failed(extent))
+      return failure();
+    offset =
+        combine(Expr::Op::Add, combine(Expr::Op::Mul, *start, stride), offset);
+    stride = combine(Expr::Op::Mul, *extent, stride);
+  }
+  return offset;
+}
+
 FailureOr<int32_t> SlotTable::get(Operation *user, Value buffer) {
   if (auto it = indices.find(buffer); it != indices.end())
     return it->second;
@@ -232,16 +280,23 @@ FailureOr<program::Slot> SlotTable::create(Operation *user, Value buffer) {
     slot.offset = *offset;
     return slot; // Arena
   }
-  // Another name for the same bytes.
+  // A part of another buffer, or another name for its bytes.
   if (op &&
-      isa<memref::CastOp, memref::ExpandShapeOp, memref::CollapseShapeOp>(op) &&
-      cast<MemRefType>(buffer.getType()).getLayout().isIdentity()) {
+      isa<memref::CastOp, memref::ExpandShapeOp, memref::CollapseShapeOp,
+          memref::SubViewOp>(op) &&
+      isContiguous(cast<MemRefType>(buffer.getType()))) {
     FailureOr<int32_t> source = get(user, op->getOperand(0));
     if (failed(source))
       return failure();
-    program::Slot same = entry.slots[*source];
-    same.bytes = slot.bytes;
-    return same;
+    program::Slot part = entry.slots[*source];
+    part.bytes = slot.bytes;
+    if (auto view = dyn_cast<memref::SubViewOp>(op)) {
+      FailureOr<Expr> offset = getOffset(user, view);
+      if (failed(offset))
+        return failure();
+      part.offset = combine(Expr::Op::Add, *offset, part.offset);
+    }
+    return part;
   }
   return user->emitOpError("uses a buffer of type ")
          << buffer.getType()

@@ -15,6 +15,7 @@
 
 #include "DimExpr.h"
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -61,6 +62,8 @@ public:
 
 private:
   FailureOr<::qmmrt::program::Expr> getBytes(Operation *user, Value buffer);
+  FailureOr<::qmmrt::program::Expr> getOffset(Operation *user,
+                                              memref::SubViewOp view);
   FailureOr<::qmmrt::program::Slot> create(Operation *user, Value buffer);
 
   ::qmmrt::program::Entry &entry;
