@@ -39,6 +39,7 @@ bool dot(qmm_dtype, const uint8_t *, int64_t, int64_t, const float *,
          const float *, int64_t, int, float *) {
   return false; // The caller decodes by the reference.
 }
+int64_t loadTiledScales(const uint8_t *, int64_t, float *) { return 0; }
 void permuteForNibbles(qmm_nibble_order, const float *src, int64_t count,
                        float *dst) {
   for (int64_t i = 0; i < count; ++i)
@@ -313,6 +314,38 @@ void permuteForNibbles(qmm_nibble_order order, const float *src, int64_t count,
                          (nibble == 0 ? high : 1 - high)];
 }
 
+int64_t loadTiledScales(const uint8_t *first, int64_t count, float *dst) {
+  const DF df;
+  const hn::Rebind<uint8_t, DF> d8;
+  const hn::RebindToSigned<DHalf> dSigned;
+#if HWY_MAX_BYTES >= 32
+  using Word = uint64_t;
+#else
+  using Word = uint32_t;
+#endif
+  const hn::Repartition<Word, decltype(d8)> dWord;
+  constexpr Word kOnes = Word(0x0101010101010101);
+  Word nans = 0;
+  int64_t i = 0;
+  for (; i + kN <= count; i += kN) {
+    uint32_t quads[2] = {};
+    for (int64_t q = 0; q < kN / 4; ++q) {
+      __builtin_memcpy(&quads[q], first, 4);
+      first += 512;
+    }
+    const Word word = Word(uint64_t(quads[1]) << 32 | quads[0]);
+    // 0x7F + 1 is the only sum here with the upper bit.
+    nans |= ((word & kOnes * 0x7F) + kOnes) & kOnes * 0x80;
+    const VHalf codes = hn::ShiftLeft<8>(
+        hn::PromoteTo(DHalf(), hn::BitCast(d8, hn::Set(dWord, word))));
+    const VHalf shifted =
+        hn::BitCast(DHalf(), hn::ShiftRight<1>(hn::BitCast(dSigned, codes)));
+    const VF value = promoteHalf(hn::And(shifted, hn::Set(DHalf(), 0xBFFF)));
+    hn::StoreU(hn::Mul(value, hn::Set(df, kE4M3Unscale)), df, dst + i);
+  }
+  return nans ? -1 : i;
+}
+
 template <template <int> class Kernel>
 bool dotRows(const uint8_t *codes, int64_t count, int64_t block,
              const float *scales, const float *x, int64_t xStride, int rows,
@@ -384,7 +417,7 @@ bool dot(qmm_dtype dtype, const uint8_t *codes, int64_t count, int64_t block,
 
 #endif
 
-const cpu::DotTable kDots = {dot, permuteForNibbles};
+const cpu::DotTable kDots = {dot, loadTiledScales, permuteForNibbles};
 
 } // namespace
 } // namespace HWY_NAMESPACE

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "cpu/Operand.h"
 
+#include "cpu/Gemv.h"
 #include "numerics/Convert.h"
 #include "numerics/Elements.h"
 
@@ -45,6 +46,15 @@ void Operand::loadBlockScales(const Buffers &buffers, int64_t matrix,
     constexpr int64_t kGather = 1024;
     uint8_t codes[kGather + 8];
     const uint8_t *base = scales + getScaleOffset(layout, logical, r, 0);
+    if (type == QMM_DTYPE_E4M3 && c0 % 4 == 0) {
+      const int64_t done =
+          getDots().loadTiledScales(base + c0 / 4 * 512, count, dst);
+      if (done > 0) {
+        dst += done;
+        c0 += done;
+        count -= done;
+      }
+    }
     while (count > 0) {
       const int64_t skip = c0 % 4, piece = std::min(count, kGather - skip);
       uint8_t *out = codes;
