@@ -10,7 +10,7 @@
 // nothing.
 //
 //===----------------------------------------------------------------------===//
-#include "AllocationCounter.h"
+#include "../AllocationCounter.h"
 #include "RunHelpers.h"
 
 #include "program/Kernels.h"
@@ -273,10 +273,13 @@ TEST_F(ModuleTest, InvokeAllocatesNothing) {
 }
 
 TEST_F(ModuleTest, AllocationCounterCounts) {
+  // A compiler may leave out an allocation whose address goes nowhere.
   AllocationCounter counter;
   void *volatile memory = std::malloc(100);
+  void *volatile object = ::operator new(100);
   std::free(memory);
-  EXPECT_EQ(counter.stop(), 1u);
+  ::operator delete(object);
+  EXPECT_GE(counter.stop(), 2u);
 }
 
 // One entry, several threads, each with its arena and shapes of its own.

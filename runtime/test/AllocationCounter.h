@@ -1,4 +1,4 @@
-//===- test/program/AllocationCounter.h - Counts allocations -- -*- C++ -*-===//
+//===- test/AllocationCounter.h - Counts allocations -- -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -9,8 +9,8 @@
 // Counts what any thread allocates from construction to stop().
 //
 //===----------------------------------------------------------------------===//
-#ifndef QMMRT_TEST_PROGRAM_ALLOCATIONCOUNTER_H
-#define QMMRT_TEST_PROGRAM_ALLOCATIONCOUNTER_H
+#ifndef QMMRT_TEST_ALLOCATIONCOUNTER_H
+#define QMMRT_TEST_ALLOCATIONCOUNTER_H
 
 #include <cstddef>
 
@@ -20,4 +20,4 @@ public:
   size_t stop();
 };
 
-#endif // QMMRT_TEST_PROGRAM_ALLOCATIONCOUNTER_H
+#endif // QMMRT_TEST_ALLOCATIONCOUNTER_H

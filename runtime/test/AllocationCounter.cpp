@@ -1,4 +1,4 @@
-//===- test/program/AllocationCounter.cpp - Counts allocations ------===//
+//===- test/AllocationCounter.cpp - Counts allocations ------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -43,6 +43,8 @@ static const int installed = __sanitizer_install_malloc_and_free_hooks(
 
 #else
 
+// Visible, so that operator new in libstdc++ comes here too.
+#pragma GCC visibility push(default)
 extern "C" {
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
@@ -71,6 +73,7 @@ int posix_memalign(void **memory, size_t alignment, size_t bytes) {
   return *memory ? 0 : 12; // ENOMEM
 }
 }
+#pragma GCC visibility pop
 
 #endif
 
