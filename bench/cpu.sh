@@ -10,7 +10,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! { cmake -S "$root/runtime" -B "$build" -DCMAKE_BUILD_TYPE=Release \
          -DQMM_RUNTIME_BENCH=ON -DQMM_RUNTIME_TESTS=OFF &&
-       cmake --build "$build" --target qmm-bench-cpu --parallel; } \
+       cmake --build "$build" --target qmm-bench-cpu --parallel "$(nproc)"; } \
      >"$log" 2>&1; then
   cat "$log" >&2
   exit 1
