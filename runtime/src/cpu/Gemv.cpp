@@ -146,6 +146,11 @@ template <int Rows> struct Sums {
   }
 };
 
+/// Decoding fills the window of instructions in flight, so that few loads wait
+/// for memory at a time: codes are asked for this far ahead.  Beyond the end it
+/// reads nothing.
+constexpr int64_t kPrefetchBytes = 2048;
+
 /// Elements of a byte or more.  With scales, a block is a whole number of
 /// steps.
 template <class Codec, bool HasScales, int Rows> struct BytesDot {
@@ -156,6 +161,7 @@ template <class Codec, bool HasScales, int Rows> struct BytesDot {
                        int64_t xStride) {
     const DF df;
     constexpr int kChains = Sums<Rows>::kChains;
+    __builtin_prefetch(codes + kPrefetchBytes);
     const Step decoded = codec.decode(codes);
     if constexpr (HasScales && Rows == 1) {
       VF block = hn::Mul(decoded.v[0], hn::LoadU(df, x));
@@ -242,6 +248,7 @@ template <int Block, int Rows> struct NibblesDot {
     const DF df;
     const DB db;
     constexpr int kChains = Sums<Rows>::kChains;
+    __builtin_prefetch(codes + kPrefetchBytes);
     const VB bytes = hn::LoadU(db, codes);
     const VB mask = hn::Set(db, 0x0F);
     const NibbleVectors high = decodeNibbles(hn::And(
@@ -331,6 +338,8 @@ int64_t loadTiledScales(const uint8_t *first, int64_t count, float *dst) {
     uint32_t quads[2] = {};
     for (int64_t q = 0; q < kN / 4; ++q) {
       __builtin_memcpy(&quads[q], first, 4);
+      // The next rows' scales: four rows share a cache line.
+      __builtin_prefetch(first + 64);
       first += 512;
     }
     const Word word = Word(uint64_t(quads[1]) << 32 | quads[0]);
