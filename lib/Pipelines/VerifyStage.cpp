@@ -13,10 +13,10 @@
 #include "qmm/Conversion/PhysicalToProgram.h"
 #include "qmm/IR/QMM.h"
 #include "qmm/Pipelines/Stages.h"
+#include "qmm/Recognize/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 
 namespace mlir::qmm {
 #define GEN_PASS_DEF_CHECKINPUT
@@ -38,8 +38,7 @@ static LogicalResult checkRegistered(Operation *op) {
 
 static LogicalResult checkRecognized(Operation *op) {
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-  if (!linalgOp || linalgOp.getNumReductionLoops() == 0 ||
-      !linalg::isaContractionOpInterface(linalgOp) ||
+  if (!linalgOp || !isContraction(linalgOp) ||
       op->hasAttr(QMMDialect::kReasonAttr))
     return success();
   return op->emitOpError("is a contraction that is neither rewritten nor "

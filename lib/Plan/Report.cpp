@@ -133,6 +133,7 @@ static json::Object describe(linalg::LinalgOp op) {
   FailureOr<linalg::ContractionDimensions> dims =
       linalg::inferContractionDims(op);
   json::Array batch;
+  entry["m"] = entry["n"] = entry["k"] = nullptr;
   if (succeeded(dims)) {
     entry["m"] = product(dims->m);
     entry["n"] = product(dims->n);

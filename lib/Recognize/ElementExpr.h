@@ -15,6 +15,7 @@
 #ifndef QMM_LIB_RECOGNIZE_ELEMENTEXPR_H
 #define QMM_LIB_RECOGNIZE_ELEMENTEXPR_H
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -31,21 +32,26 @@ struct Element {
   AffineMap index;
 };
 
-/// A node of the expression: an arith op over operands, a constant, or a leaf.
+/// A node of the expression: an arith op over operands, a constant, a leaf, or
+/// an element that a data movement of unknown indices put where it is.
 struct ElementExpr {
-  enum class Kind { Op, Constant, Leaf };
+  enum class Kind { Op, Constant, Leaf, Moved };
   Kind kind;
   Type type;
   /// Where this value stands in the program; no tensor for a value inside the
-  /// body of a fused op.
+  /// body of a fused op.  The index of a moved value is that of the op's
+  /// result, whether or not the value itself stands anywhere.
   Element origin;
-  Operation *op = nullptr;                   // Op
-  SmallVector<const ElementExpr *> operands; // Op
+  Operation *op = nullptr; // Op, Moved
+  /// Of a moved value: one, over the dims of the op's source.
+  SmallVector<const ElementExpr *> operands; // Op, Moved
   double constant = 0;                       // Constant
 
   bool isOp(StringRef name) const;
   /// Does no leaf depend on a loop: one value for the whole tensor?
   bool isUniform() const;
+  /// Does a leaf depend on loop `dim`?
+  bool dependsOn(unsigned dim) const;
 };
 
 /// Owns the nodes; tracing the same element twice gives the same node.
@@ -53,9 +59,25 @@ class ElementTracer {
 public:
   const ElementExpr *trace(Element element);
 
-private:
-  const ElementExpr *traceScalar(Value scalar, Operation *linalgOp,
+  /// A value of the body of `op`, for the iteration that `loops` names.
+  const ElementExpr *traceScalar(Value scalar, linalg::LinalgOp op,
                                  AffineMap loops);
+
+  /// `expr` with the loops replaced by `replacements`, expressions in as many
+  /// dims as `extents` has, and simplified for dims inside those extents.
+  const ElementExpr *substitute(const ElementExpr *expr,
+                                ArrayRef<AffineExpr> replacements,
+                                ArrayRef<int64_t> extents);
+
+  /// `inner` moved as `moved` is; and codes where `masked`, an arith.select
+  /// between a value and zero, has the value.
+  const ElementExpr *move(const ElementExpr *moved, const ElementExpr *inner);
+  const ElementExpr *mask(const ElementExpr *masked, unsigned operand,
+                          const ElementExpr *inner);
+
+private:
+  const ElementExpr *traceLinalg(Element element, linalg::LinalgOp op);
+  const ElementExpr *traceMovement(Element element);
   ElementExpr *create(ElementExpr::Kind kind, Type type);
 
   std::vector<std::unique_ptr<ElementExpr>> nodes;
@@ -65,8 +87,26 @@ private:
 /// Operand of the extensions to a wider float, if any.
 const ElementExpr *stripExtensions(const ElementExpr *expr);
 
+/// `expr` simplified for dims from 0 to their extent, where that is static.
+AffineExpr simplifyInExtents(AffineExpr expr, ArrayRef<int64_t> extents);
+
+/// The permutation that brings the element's tensor into the order of the dims
+/// of a domain of `shape`; nullopt if the tensor isn't exactly that domain.
+std::optional<SmallVector<int64_t>> getPermutation(Element element,
+                                                   ArrayRef<int64_t> shape);
+
+/// Can `expr` be computed again outside the ops it was traced through?
+bool isMaterializable(const ElementExpr *expr);
+
+/// A materializable expression over the dims of a domain of `sizes` as a tensor
+/// of that domain: the tensor where it stands, or computed as the program does.
+/// The element type is `type`, a float that extends the expression's, or the
+/// expression's own if null.
+Value materialize(OpBuilder &builder, Location loc, const ElementExpr *expr,
+                  ArrayRef<OpFoldResult> sizes, Type type = {});
+
 /// A uniform expression as a tensor<f32>, computed as the program does and then
-/// extended to f32; null if a leaf isn't a scalar tensor or value.
+/// extended to f32; null if it isn't materializable.
 Value materializeScalar(OpBuilder &builder, Location loc,
                         const ElementExpr *expr);
 

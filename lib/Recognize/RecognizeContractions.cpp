@@ -6,22 +6,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A contraction becomes a product of what its operands are computed from:
-// codes with a scale, or wide values.
+// Any batch, row, column and contracting loops become those of one product, and
+// its result gets their shape back.
 //
 //===----------------------------------------------------------------------===//
 
-#include "ElementExpr.h"
-#include "qmm/IR/QMM.h"
+#include "OperandMatch.h"
 #include "qmm/Recognize/Passes.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
-#include "llvm/ADT/APFloat.h"
-#include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::qmm {
 #define GEN_PASS_DEF_RECOGNIZECONTRACTIONS
@@ -32,341 +28,266 @@ using namespace mlir;
 using namespace mlir::qmm;
 
 namespace {
-
-/// What an operand turned out to be.
-struct OperandMatch {
-  /// The codes, or the wide values.  The element's index says how its
-  /// dimensions map to the contraction's loops.  No tensor: codes that stand
-  /// inside a fused op, which a quantize of `input` computes anew.
-  Element data;
-  Type codeType;
-  /// Null: wide.  Else the uniform dequantization scale, or none for scale 1.
-  bool quantized = false;
-  const ElementExpr *scale = nullptr;
-  /// The codes are computed from wide values: quantize(input / quantizeScale),
-  /// dividing in `precision`.
-  bool quantizes = false;
-  Element input;
-  const ElementExpr *quantizeScale = nullptr;
-  Type precision;
-  SmallVector<std::string> notes;
+/// What the product adds beside its sum.
+struct Initial {
+  const ElementExpr *bias = nullptr;
+  const ElementExpr *residual = nullptr;
 };
 
-/// A contraction of one M, one N and one K loop.
-struct Contraction {
+class Rewriter {
+public:
+  Rewriter(linalg::LinalgOp op, ElementTracer &tracer)
+      : op(op), tracer(tracer), builder(op), loc(op.getLoc()) {}
+
+  LogicalResult run(Refusal &refusal);
+
+private:
+  LogicalResult checkResult(Refusal &refusal);
+  LogicalResult matchInitial(const Contraction &contraction, Refusal &refusal);
+  LoopGroups getGroups(const Contraction &contraction, ArrayRef<unsigned> rows,
+                       bool collapse);
+  Value restoreShape(const Contraction &contraction, Value product);
+  void addNotes(ScaledMatmulOp matmul, ArrayRef<std::string> notes);
+  void convertUsers(Value result);
+
   linalg::LinalgOp op;
-  int64_t m, n, k;
+  ElementTracer &tracer;
+  OpBuilder builder;
+  Location loc;
+  Initial initial;
+  Type resultElement; // of the product
 };
-
 } // namespace
 
-static std::string str(Type type) {
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  return text;
+/// An i32 sum is left to conversions to float, which the product replaces.
+static bool hasOnlyFloatUses(Value result) {
+  return llvm::all_of(result.getUses(), [](OpOperand &use) {
+    auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());
+    if (!generic || !generic.isDpsInput(&use))
+      return false;
+    return llvm::all_of(generic.getMatchingBlockArgument(&use).getUsers(),
+                        [](Operation *user) {
+                          return isa<arith::SIToFPOp>(user) &&
+                                 isa<Float32Type, BFloat16Type, Float16Type>(
+                                     user->getResult(0).getType());
+                        });
+  });
 }
 
-static bool isFloat8(Type type) {
-  return isa<Float8E4M3FNType, Float8E5M2Type>(type);
+LogicalResult Rewriter::checkResult(Refusal &refusal) {
+  Value result = op->getResult(0);
+  resultElement = getElementTypeOrSelf(result.getType());
+  if (isa<Float32Type, BFloat16Type, Float16Type>(resultElement))
+    return success();
+  if (!resultElement.isSignlessInteger(32))
+    return refusal.set("its result has element type " + str(resultElement));
+  if (!hasOnlyFloatUses(result))
+    return refusal.set("its result has element type i32, and isn't only "
+                       "converted to a float");
+  resultElement = builder.getF32Type();
+  return success();
 }
 
-static double getLargest(Type type) {
-  return APFloat::getLargest(cast<FloatType>(type).getFloatSemantics())
-      .convertToDouble();
+/// What the sum starts from: nothing, a value a column, or a whole tensor.
+LogicalResult Rewriter::matchInitial(const Contraction &contraction,
+                                     Refusal &refusal) {
+  const ElementExpr *init = contraction.init;
+  if (init->kind == ElementExpr::Kind::Constant && init->constant == 0)
+    return success();
+  const ElementExpr *value = stripExtensions(init);
+  if (!isa<Float32Type, BFloat16Type, Float16Type>(value->type) ||
+      !isMaterializable(value))
+    return refusal.set("it accumulates into values of type " + str(init->type) +
+                       " that aren't zeros");
+  bool perColumn = llvm::none_of(
+      contraction.m, [&](unsigned loop) { return init->dependsOn(loop); });
+  perColumn &= llvm::none_of(
+      contraction.batch, [&](unsigned loop) { return init->dependsOn(loop); });
+  (perColumn ? initial.bias : initial.residual) = value;
+  return success();
 }
 
-static bool isConstant(const ElementExpr *expr, double value) {
-  return expr->kind == ElementExpr::Kind::Constant && expr->constant == value;
-}
-
-/// If expr is op(x, constant) in either order, x.
-static const ElementExpr *matchBound(const ElementExpr *expr, StringRef op,
-                                     double bound) {
-  if (!expr->isOp(op))
-    return nullptr;
-  for (unsigned i : {0, 1})
-    if (isConstant(expr->operands[i], bound))
-      return expr->operands[1 - i];
-  return nullptr;
-}
-
-/// clamp(x, -max, max) in either order of the bounds: x.
-static const ElementExpr *matchClamp(const ElementExpr *expr, double max) {
-  if (const ElementExpr *inner = matchBound(expr, "arith.minimumf", max))
-    return matchBound(inner, "arith.maximumf", -max);
-  if (const ElementExpr *inner = matchBound(expr, "arith.maximumf", -max))
-    return matchBound(inner, "arith.minimumf", max);
-  return nullptr;
-}
-
-/// codes = convert(clamp(x / scale)): fills in the quantizing half.
-static void matchQuantize(const ElementExpr *codes, OperandMatch &match) {
-  if (!codes->isOp("arith.truncf"))
-    return;
-  const ElementExpr *quotient =
-      matchClamp(codes->operands[0], getLargest(codes->type));
-  if (!quotient || !quotient->isOp("arith.divf"))
-    return;
-  const ElementExpr *input = stripExtensions(quotient->operands[0]);
-  const ElementExpr *scale = quotient->operands[1];
-  if (!scale->isUniform() || !input->origin.tensor || !input->origin.index ||
-      !isa<RankedTensorType>(input->origin.tensor.getType()))
-    return;
-  match.quantizes = true;
-  match.input = input->origin;
-  match.quantizeScale = stripExtensions(scale);
-  match.precision = quotient->type;
-}
-
-/// Classifies one operand of a contraction.
-static FailureOr<OperandMatch> matchOperand(ElementTracer &tracer,
-                                            Element element) {
-  OperandMatch match;
-  const ElementExpr *expr = stripExtensions(tracer.trace(element));
-  const ElementExpr *codes = nullptr;
-  if (isFloat8(expr->type)) {
-    codes = expr;
-  } else if (expr->isOp("arith.mulf")) {
-    for (unsigned i : {0, 1}) {
-      const ElementExpr *candidate = stripExtensions(expr->operands[i]);
-      if (!isFloat8(candidate->type) || !expr->operands[1 - i]->isUniform())
-        continue;
-      codes = candidate;
-      match.scale = expr->operands[1 - i];
-      if (!expr->type.isF32())
-        match.notes.push_back("element times scale rounded to " +
-                              str(expr->type));
-      break;
-    }
-  }
-  if (codes) {
-    match.quantized = true;
-    match.codeType = codes->type;
-    matchQuantize(codes, match);
-    if (codes->origin.tensor && codes->origin.index) {
-      match.data = codes->origin;
-      return match;
-    }
-    if (match.quantizes) {
-      match.data.index = match.input.index;
-      return match;
-    }
-  }
-  OperandMatch wide;
-  wide.data = element;
-  return wide;
-}
-
-/// The permutation that brings `index`'s tensor into the order of `loops`;
-/// nullopt if the tensor isn't exactly those loops.
-static std::optional<SmallVector<int64_t>>
-getPermutation(AffineMap index, ArrayRef<int64_t> loops) {
-  if (index.getNumResults() != loops.size())
-    return std::nullopt;
-  SmallVector<int64_t> permutation;
-  for (int64_t loop : loops) {
-    auto *it = llvm::find_if(index.getResults(), [&](AffineExpr e) {
-      auto dim = dyn_cast<AffineDimExpr>(e);
-      return dim && dim.getPosition() == loop;
-    });
-    if (it == index.getResults().end())
-      return std::nullopt;
-    permutation.push_back(it - index.getResults().begin());
-  }
-  return permutation;
-}
-
-static Value transposeWide(OpBuilder &builder, Location loc, Value value,
-                           ArrayRef<int64_t> permutation) {
-  if (isIdentityPermutation(permutation))
-    return value;
-  auto type = cast<RankedTensorType>(value.getType());
-  SmallVector<OpFoldResult> sizes =
-      applyPermutation(tensor::getMixedSizes(builder, loc, value), permutation);
-  Value empty =
-      tensor::EmptyOp::create(builder, loc, sizes, type.getElementType());
-  return linalg::TransposeOp::create(builder, loc, value, empty, permutation)
-      ->getResult(0);
-}
-
-static QuantizedTensorType
-getPerTensorType(MLIRContext *context, RankedTensorType codes, Type expressed) {
-  auto scheme = SchemeAttr::getPreset(
-      context,
-      isa<Float8E5M2Type>(codes.getElementType()) ? "fp8_e5m2" : "fp8");
-  return QuantizedTensorType::get(codes.getShape(), expressed, scheme,
-                                  LayoutAttr::getPlain(context));
-}
-
-/// Builds the operand of the scaled_matmul, in the order of `loops`.
-static FailureOr<Value> buildOperand(OpBuilder &builder, Location loc,
-                                     const OperandMatch &match, Type expressed,
-                                     ArrayRef<int64_t> loops,
-                                     std::string &reason) {
-  std::optional<SmallVector<int64_t>> permutation =
-      getPermutation(match.data.index, loops);
-  if (!permutation) {
-    reason = "an operand is broadcast or sliced between its values and the "
-             "contraction";
-    return failure();
-  }
-  if (!match.quantized) {
-    Type element = getElementTypeOrSelf(match.data.tensor.getType());
-    if (!isa<Float32Type, BFloat16Type, Float16Type>(element)) {
-      reason = "an operand has element type " + str(element);
-      return failure();
-    }
-    return transposeWide(builder, loc, match.data.tensor, *permutation);
-  }
-
-  Value scale;
-  if (match.scale) {
-    scale = materializeScalar(builder, loc, match.scale);
-    if (!scale) {
-      reason = "the scale isn't computed from scalar tensors";
-      return failure();
-    }
+/// [batch..., rows..., K]: rows in one dimension, if asked for, and so are the
+/// contracting loops.
+LoopGroups Rewriter::getGroups(const Contraction &contraction,
+                               ArrayRef<unsigned> rows, bool collapse) {
+  LoopGroups groups;
+  for (unsigned loop : contraction.batch)
+    groups.push_back({loop});
+  if (collapse || rows.empty()) {
+    groups.emplace_back(rows);
   } else {
-    scale = arith::ConstantOp::create(
-        builder, loc,
-        DenseElementsAttr::get(RankedTensorType::get({}, builder.getF32Type()),
-                               1.0f));
+    for (unsigned loop : rows)
+      groups.push_back({loop});
   }
+  groups.emplace_back(contraction.k);
+  return groups;
+}
 
-  Value codes = match.data.tensor;
-  if (match.quantizes) {
-    // In the order of the codes; the input may stand transposed to it.
-    SmallVector<int64_t> codeLoops;
-    for (AffineExpr e : match.data.index.getResults())
-      codeLoops.push_back(cast<AffineDimExpr>(e).getPosition());
-    std::optional<SmallVector<int64_t>> inputOrder =
-        getPermutation(match.input.index, codeLoops);
-    Value quantizeScale =
-        inputOrder ? materializeScalar(builder, loc, match.quantizeScale)
-                   : Value();
-    if (quantizeScale) {
-      Value input =
-          transposeWide(builder, loc, match.input.tensor, *inputOrder);
-      auto inputType = cast<RankedTensorType>(input.getType());
-      QuantizedTensorType type = getPerTensorType(
-          builder.getContext(),
-          RankedTensorType::get(inputType.getShape(), match.codeType),
-          inputType.getElementType());
-      TypeAttr precision =
-          match.precision.isF32() ? TypeAttr() : TypeAttr::get(match.precision);
-      Value quantized = QuantizeOp::create(
-          builder, loc, type, input, quantizeScale, /*tensor_scale=*/Value(),
-          precision, E8M0Rounding::Ceil, /*scale_precision_input=*/false);
-      codes = DisassembleOp::create(builder, loc, quantized).getResult(0);
+/// [batch..., m..., n...] of the product's [batch..., rows, columns], in the
+/// order of the result.
+Value Rewriter::restoreShape(const Contraction &contraction, Value product) {
+  auto productType = cast<RankedTensorType>(product.getType());
+  int64_t numBatch = contraction.batch.size(), m = contraction.m.size(),
+          n = contraction.n.size();
+  bool rowsApart =
+      productType.getRank() == numBatch + std::max<int64_t>(m, 1) + 1 && m > 1;
+  // Dimensions of the product by those of the whole.
+  SmallVector<ReassociationIndices> groups;
+  SmallVector<unsigned> loops = contraction.batch;
+  llvm::append_range(loops, contraction.m);
+  llvm::append_range(loops, contraction.n);
+  int64_t next = 0;
+  auto addGroup = [&](int64_t count) {
+    groups.emplace_back(
+        llvm::to_vector<2>(llvm::seq<int64_t>(next, next + count)));
+    next += count;
+  };
+  for (int64_t i = 0; i < numBatch; ++i)
+    addGroup(1);
+  if (rowsApart)
+    for (int64_t i = 0; i < m; ++i)
+      addGroup(1);
+  else
+    addGroup(m);
+  addGroup(n);
+
+  // Extents of 1 that no loop stands for.
+  if (llvm::any_of(groups, [](const auto &group) { return group.empty(); })) {
+    SmallVector<ReassociationIndices> collapse;
+    ReassociationIndices pending;
+    for (auto [dim, group] : llvm::enumerate(groups)) {
+      pending.push_back(dim);
+      if (!group.empty()) {
+        collapse.push_back(pending);
+        pending.clear();
+      }
+    }
+    if (!pending.empty() && !collapse.empty())
+      llvm::append_range(collapse.back(), pending);
+    product = tensor::CollapseShapeOp::create(builder, loc, product, collapse);
+    llvm::erase_if(groups, [](const auto &group) { return group.empty(); });
+  }
+  if (static_cast<int64_t>(loops.size()) >
+      static_cast<int64_t>(groups.size())) {
+    SmallVector<OpFoldResult> sizes;
+    SmallVector<int64_t> shape;
+    for (unsigned loop : loops) {
+      sizes.push_back(getLoopSize(builder, op, loop));
+      shape.push_back(contraction.extents[loop]);
+    }
+    product = tensor::ExpandShapeOp::create(
+        builder, loc, RankedTensorType::get(shape, resultElement), product,
+        groups, sizes);
+  }
+  if (!isIdentityPermutation(contraction.resultPermutation)) {
+    SmallVector<OpFoldResult> sizes =
+        applyPermutation(tensor::getMixedSizes(builder, loc, product),
+                         contraction.resultPermutation);
+    Value empty = tensor::EmptyOp::create(builder, loc, sizes, resultElement);
+    product = linalg::TransposeOp::create(builder, loc, product, empty,
+                                          contraction.resultPermutation)
+                  ->getResult(0);
+  }
+  return product;
+}
+
+void Rewriter::addNotes(ScaledMatmulOp matmul, ArrayRef<std::string> notes) {
+  if (notes.empty())
+    return;
+  SmallVector<StringRef> refs(notes.begin(), notes.end());
+  matmul->setAttr(QMMDialect::kNotesAttr, builder.getStrArrayAttr(refs));
+}
+
+/// The conversions of an i32 sum, now of an f32 one.
+void Rewriter::convertUsers(Value result) {
+  for (OpOperand &use : result.getUses()) {
+    auto generic = cast<linalg::GenericOp>(use.getOwner());
+    BlockArgument argument = generic.getMatchingBlockArgument(&use);
+    argument.setType(builder.getF32Type());
+    for (Operation *user : llvm::make_early_inc_range(argument.getUsers())) {
+      Value converted = argument;
+      if (!user->getResult(0).getType().isF32()) {
+        OpBuilder body(user);
+        converted = arith::TruncFOp::create(
+            body, user->getLoc(), user->getResult(0).getType(), argument);
+      }
+      user->getResult(0).replaceAllUsesWith(converted);
+      user->erase();
     }
   }
-  if (!codes) {
-    reason = "an operand's codes stand inside a fused op, and what they are "
-             "quantized from isn't in their order";
-    return failure();
-  }
-  QuantizedTensorType type = getPerTensorType(
-      builder.getContext(), cast<RankedTensorType>(codes.getType()), expressed);
-  Value operand =
-      AssembleOp::create(builder, loc, type, ValueRange{codes, scale});
-  if (isIdentityPermutation(*permutation))
-    return operand;
-  auto transposed =
-      QuantizedTensorType::get(applyPermutation(type.getShape(), *permutation),
-                               expressed, type.getScheme(), type.getLayout());
-  return TransposeOp::create(builder, loc, transposed, operand, *permutation)
-      .getResult();
 }
 
-/// One M, one N, one K loop, over tensors, into zeros.
-static FailureOr<Contraction> matchContraction(linalg::LinalgOp op,
-                                               ElementTracer &tracer,
-                                               std::string &reason) {
-  FailureOr<linalg::ContractionDimensions> dims =
-      linalg::inferContractionDims(op);
-  if (failed(dims) || !op.hasPureTensorSemantics()) {
-    reason = "it isn't a contraction on tensors";
+LogicalResult Rewriter::run(Refusal &refusal) {
+  FailureOr<Contraction> contraction = matchContraction(op, tracer, refusal);
+  if (failed(contraction) || failed(checkResult(refusal)) ||
+      failed(matchInitial(*contraction, refusal)))
     return failure();
-  }
-  if (!dims->batch.empty() || dims->m.size() != 1 || dims->n.size() != 1 ||
-      dims->k.size() != 1) {
-    reason = llvm::formatv("it has {0} batch, {1} row, {2} column and {3} "
-                           "contracting dimensions, where 0, 1, 1, 1 are known",
-                           dims->batch.size(), dims->m.size(), dims->n.size(),
-                           dims->k.size());
+  FailureOr<OperandMatch> a = matchOperand(tracer, contraction->a, refusal);
+  if (failed(a))
     return failure();
-  }
-  Contraction contraction{op, dims->m[0], dims->n[0], dims->k[0]};
-  OpOperand *init = op.getDpsInitOperand(0);
-  if (!getPermutation(op.getMatchingIndexingMap(init),
-                      {contraction.m, contraction.n}) ||
-      !isIdentityPermutation(*getPermutation(op.getMatchingIndexingMap(init),
-                                             {contraction.m, contraction.n}))) {
-    reason = "its result is transposed";
-    return failure();
-  }
-  Type element = getElementTypeOrSelf(init->get().getType());
-  if (!isa<Float32Type, BFloat16Type, Float16Type>(element)) {
-    reason = "its result has element type " + str(element);
-    return failure();
-  }
-  const ElementExpr *start =
-      tracer.trace({init->get(), op.getMatchingIndexingMap(init)});
-  if (!isConstant(start, 0)) {
-    reason = "it accumulates into something other than zeros";
-    return failure();
-  }
-  return contraction;
-}
-
-static LogicalResult rewrite(linalg::LinalgOp op, ElementTracer &tracer,
-                             std::string &reason) {
-  FailureOr<Contraction> contraction = matchContraction(op, tracer, reason);
-  if (failed(contraction))
-    return failure();
-  OpOperand *lhs = op.getDpsInputOperand(0), *rhs = op.getDpsInputOperand(1);
-  // The contraction interface allows either operand to carry M.
-  AffineMap lhsMap = op.getMatchingIndexingMap(lhs);
-  if (!lhsMap.isFunctionOfDim(contraction->m))
-    std::swap(lhs, rhs);
-  FailureOr<OperandMatch> a =
-      matchOperand(tracer, {lhs->get(), op.getMatchingIndexingMap(lhs)});
-  FailureOr<OperandMatch> b =
-      matchOperand(tracer, {rhs->get(), op.getMatchingIndexingMap(rhs)});
-  if (failed(a) || failed(b))
+  FailureOr<OperandMatch> b = matchOperand(tracer, contraction->b, refusal);
+  if (failed(b))
     return failure();
 
-  auto resultType = cast<RankedTensorType>(op->getResult(0).getType());
-  OpBuilder builder(op);
-  Location loc = op.getLoc();
-  FailureOr<Value> aValue =
-      buildOperand(builder, loc, *a, resultType.getElementType(),
-                   {contraction->m, contraction->k}, reason);
+  // Rows stay apart as batch dimensions of one right side, unless a block
+  // covers several of them.
+  bool collapse = !contraction->batch.empty() || contraction->m.size() == 1 ||
+                  initial.residual || contraction->m.size() + 1 > QMM_MAX_RANK;
+  for (const ScaleFactor &scale : a->scales)
+    collapse |= !scale.expr->isUniform();
+
+  // What is built before a refusal is dead, and goes.
+  Operation *before = op->getPrevNode();
+  auto undo = [&] {
+    while (op->getPrevNode() != before)
+      op->getPrevNode()->erase();
+    return failure();
+  };
+  OperandBuilder operands(builder, tracer, *contraction, resultElement);
+  FailureOr<Value> aValue = operands.build(
+      *a, getGroups(*contraction, contraction->m, collapse), refusal);
   if (failed(aValue))
-    return failure();
-  FailureOr<Value> bValue =
-      buildOperand(builder, loc, *b, resultType.getElementType(),
-                   {contraction->n, contraction->k}, reason);
+    return undo();
+  FailureOr<Value> bValue = operands.build(
+      *b, getGroups(*contraction, contraction->n, true), refusal);
   if (failed(bValue))
-    return failure();
+    return undo();
+  Value bias, residual;
+  if (initial.bias || initial.residual) {
+    LoopGroups groups{contraction->n};
+    if (initial.residual) {
+      groups = getGroups(*contraction, contraction->m, true);
+      groups.back() = contraction->n;
+    }
+    operands.setGroups(groups);
+    FailureOr<Value> built = operands.buildTensor(
+        initial.bias ? initial.bias : initial.residual, refusal);
+    if (failed(built))
+      return undo();
+    (initial.bias ? bias : residual) = *built;
+  }
 
-  auto matmul = ScaledMatmulOp::create(
-      builder, loc, TypeRange{resultType}, *aValue, *bValue, /*bias=*/Value(),
-      /*residual=*/Value(), /*out_scale=*/Value(), Activation::None);
+  auto resultType = ScaledMatmulOp::inferResultType(
+      cast<ShapedType>(aValue->getType()), cast<ShapedType>(bValue->getType()),
+      resultElement);
+  auto matmul = ScaledMatmulOp::create(builder, loc, TypeRange{resultType},
+                                       *aValue, *bValue, bias, residual,
+                                       /*out_scale=*/Value(), Activation::None);
   SmallVector<std::string> notes;
   for (std::string &note : a->notes)
     notes.push_back("a: " + note);
   for (std::string &note : b->notes)
     notes.push_back("b: " + note);
-  if (!resultType.getElementType().isF32())
-    notes.push_back("sum accumulated in f32, not " +
-                    str(resultType.getElementType()));
-  if (!notes.empty()) {
-    SmallVector<StringRef> refs(notes.begin(), notes.end());
-    matmul->setAttr(QMMDialect::kNotesAttr, builder.getStrArrayAttr(refs));
-  }
-  op->getResult(0).replaceAllUsesWith(matmul->getResult(0));
-  op->erase();
+  if (!resultElement.isF32())
+    notes.push_back("sum accumulated in f32, not " + str(resultElement));
+  addNotes(matmul, notes);
+  Value result = op->getResult(0);
+  if (result.getType() !=
+      RankedTensorType::get(cast<RankedTensorType>(result.getType()).getShape(),
+                            resultElement))
+    convertUsers(result);
+  result.replaceAllUsesWith(restoreShape(*contraction, matmul.getResult()));
   return success();
 }
 
@@ -374,21 +295,29 @@ RecognitionCounts mlir::qmm::recognizeContractions(Operation *root) {
   RecognitionCounts counts;
   SmallVector<linalg::LinalgOp> candidates;
   root->walk([&](linalg::LinalgOp op) {
-    if (op.getNumReductionLoops() > 0 && linalg::isaContractionOpInterface(op))
+    if (isContraction(op) && !op->hasAttr(QMMDialect::kReasonAttr))
       candidates.push_back(op);
   });
   ElementTracer tracer;
+  SmallVector<Operation *> dead;
   for (linalg::LinalgOp op : candidates) {
-    std::string reason;
-    if (succeeded(rewrite(op, tracer, reason))) {
+    Refusal refusal;
+    if (succeeded(Rewriter(op, tracer).run(refusal))) {
       ++counts.rewritten;
+      dead.push_back(op);
       continue;
     }
     ++counts.refused;
     op->setAttr(QMMDialect::kReasonAttr,
-                StringAttr::get(op->getContext(), reason));
-    emitRemark(op.getLoc()) << "matmul not rewritten: " << reason;
+                StringAttr::get(op->getContext(), refusal.reason));
+    InFlightDiagnostic remark = emitRemark(op.getLoc());
+    remark << "matmul not rewritten: " << refusal.reason;
+    if (refusal.where && *refusal.where != op.getLoc())
+      remark.attachNote(*refusal.where) << "here";
   }
+  // Only now: the tracer knows values by their addresses.
+  for (Operation *op : dead)
+    op->erase();
   return counts;
 }
 

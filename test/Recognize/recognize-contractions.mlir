@@ -17,7 +17,7 @@
 // CHECK: arith.extf
 // CHECK: %[[QB:.*]] = qmm.assemble %[[B]], %[[WIDE]] : {{.*}} -> !qmm.tensor<16x32xbf16, fp8_e5m2>
 // CHECK: %[[Y:.*]] = qmm.scaled_matmul %[[QA]], %[[QB]]
-// CHECK-SAME: qmm.notes = ["b: element times scale rounded to bf16", "sum accumulated in f32, not bf16"]
+// CHECK-SAME: qmm.notes = ["a: element times scale rounded to bf16", "b: element times scale rounded to bf16", "sum accumulated in f32, not bf16"]
 // CHECK: return %[[Y]]
 func.func @dequantized_operands(%a: tensor<8x32xf8E4M3FN>, %b: tensor<16x32xf8E5M2>, %s: tensor<f32>, %t: tensor<bf16>) -> tensor<8x16xbf16> {
   %zero = arith.constant 0.0 : bf16

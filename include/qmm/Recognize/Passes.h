@@ -13,6 +13,7 @@
 #ifndef QMM_RECOGNIZE_PASSES_H
 #define QMM_RECOGNIZE_PASSES_H
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
 
@@ -21,6 +22,9 @@ class RewritePatternSet;
 }
 
 namespace mlir::qmm {
+
+/// Is `op` a sum of products over loops, which recognition rewrites or refuses?
+bool isContraction(linalg::LinalgOp op);
 
 /// Rewrites every contraction in `root`; returns how many were rewritten and
 /// how many were left with a reason.

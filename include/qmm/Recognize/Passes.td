@@ -59,7 +59,8 @@ def RecognizeContractions
   let dependentDialects = ["::mlir::qmm::QMMDialect",
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect",
-                           "::mlir::arith::ArithDialect"];
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::affine::AffineDialect"];
   let statistics = [
     Statistic<"numRewritten", "rewritten", "contractions rewritten">,
     Statistic<"numRefused", "refused", "contractions left with a reason">];
