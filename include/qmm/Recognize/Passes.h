@@ -17,10 +17,6 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
 
-namespace mlir {
-class RewritePatternSet;
-}
-
 namespace mlir::qmm {
 
 /// Is `op` a sum of products over loops, which recognition rewrites or refuses?
@@ -33,8 +29,9 @@ struct RecognitionCounts {
 };
 RecognitionCounts recognizeContractions(Operation *root);
 
-/// The bias pattern of --qmm-fuse-epilogue.
-void populateFuseEpiloguePatterns(RewritePatternSet &patterns);
+/// Makes what follows the products in `root` their epilogues; returns how many
+/// rewrites there were.
+unsigned fuseEpilogues(Operation *root);
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
