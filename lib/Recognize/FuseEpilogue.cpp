@@ -87,7 +87,7 @@ private:
   Operation *getLatest(Operation *latest, Value value);
   Operation *getLatest(Operation *latest, const ElementExpr *expr);
   Operation *getLatest(const Epilogue &epilogue);
-  bool isUsedBefore(Value value, Operation *latest);
+  bool isUsedBefore(const AmaxMatch &amax, Operation *latest);
   void apply(const Epilogue &epilogue, Value end, const Followers &region,
              const AmaxMatch *amax, Operation *latest);
   ScaledMatmulOp create(OpBuilder &builder, Type type, Value a, Value b,
@@ -416,7 +416,7 @@ bool Fuser::fuseElementwise() {
   Value end = standing.lookup(chain->represent(taken.back().end));
 
   Operation *latest = getLatest(epilogue);
-  if (amax && isUsedBefore(amax->result, latest)) {
+  if (amax && isUsedBefore(*amax, latest)) {
     remark(end.getDefiningOp(), "is quantized with a scale that depends on its "
                                 "amax");
     return false;
@@ -562,12 +562,15 @@ Operation *Fuser::getLatest(const Epilogue &epilogue) {
   return latest;
 }
 
-bool Fuser::isUsedBefore(Value value, Operation *latest) {
-  return llvm::any_of(getLiveUsers(value), [&](Operation *user) {
-    Operation *ancestor = latest->getBlock()->findAncestorOpInBlock(*user);
-    return ancestor &&
-           (ancestor == latest || ancestor->isBeforeInBlock(latest));
-  });
+/// Is `amax` needed where the new product can stand at the earliest?
+bool Fuser::isUsedBefore(const AmaxMatch &amax, Operation *latest) {
+  return llvm::is_contained(amax.ops, latest) ||
+         llvm::any_of(getLiveUsers(amax.result), [&](Operation *user) {
+           Operation *ancestor =
+               latest->getBlock()->findAncestorOpInBlock(*user);
+           return ancestor &&
+                  (ancestor == latest || ancestor->isBeforeInBlock(latest));
+         });
 }
 
 void Fuser::apply(const Epilogue &epilogue, Value end, const Followers &region,
@@ -673,7 +676,7 @@ bool Fuser::fuseQuantizeOp() {
   Operation *latest = product;
   if (*outScale)
     latest = getLatest(latest, *outScale);
-  if (amax && isUsedBefore(amax->result, latest)) {
+  if (amax && isUsedBefore(*amax, latest)) {
     remark(quantize, "is quantized with a scale that depends on its amax");
     return false;
   }

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -87,7 +88,12 @@ EpilogueChain::matchQuantize(const ElementExpr *from, const ElementExpr *to) {
   }
   if (low != -largest || high != largest) {
     auto spell = [](std::optional<double> bound) {
-      return bound ? llvm::formatv("{0:f6}", *bound).str() : "none";
+      std::string text = "none";
+      if (bound) {
+        text.clear();
+        llvm::raw_string_ostream(text) << llvm::format("%g", *bound);
+      }
+      return text;
     };
     refuse(to, llvm::formatv("is clamped to [{0}, {1}], where {2} has +-{3}",
                              spell(low), spell(high), str(to->type),

@@ -396,11 +396,12 @@ EpilogueChain::matchStep(size_t from, bool wantsActivation) {
       return std::pair(step, to);
     }
   }
-  for (size_t to = from + 1; to <= last; ++to) {
-    if (std::optional<EpilogueStep> step = matchLinear(start, cuts[to]))
-      return std::pair(std::move(*step), to);
+  // So may a quotient that is quantized.
+  for (size_t to = from + 1; to <= last && !refused; ++to)
     if (std::optional<EpilogueStep> step = matchQuantize(start, cuts[to]))
       return std::pair(std::move(*step), to);
-  }
+  for (size_t to = from + 1; to <= last && !refused; ++to)
+    if (std::optional<EpilogueStep> step = matchLinear(start, cuts[to]))
+      return std::pair(std::move(*step), to);
   return std::nullopt;
 }
