@@ -47,7 +47,8 @@ namespace {
 /// path from it passes through.
 struct Followers {
   llvm::SmallSetVector<Operation *, 8> ops;
-  llvm::SmallDenseSet<Value, 8> values;
+  /// The product, and all that is computed from it here.
+  llvm::DenseSet<Value> values;
   SmallVector<Value> cuts;
 };
 
@@ -72,13 +73,12 @@ private:
   void explainUses();
   void noteGate();
 
-  using IsOwn = llvm::function_ref<bool(Value)>;
   bool isDead(Operation *op) const { return dead.contains(op); }
   SmallVector<Operation *> getLiveUsers(Value value);
   linalg::LinalgOp getElementwise(Operation *op);
   Followers collect(llvm::function_ref<bool(Operation *)> ignores);
   std::optional<AmaxMatch> findAmax();
-  std::unique_ptr<EpilogueChain> getChain(const Followers &region, IsOwn isOwn);
+  std::unique_ptr<EpilogueChain> getChain(const Followers &region);
 
   EpilogueDomain getDomain();
   bool canReshapeBack();
@@ -113,6 +113,7 @@ private:
   ScaledMatmulOp product;
   SmallVector<Operation *> views;
   Value base;
+  const ElementExpr *baseBefore = nullptr;
 };
 
 } // namespace
@@ -181,6 +182,7 @@ Followers Fuser::collect(llvm::function_ref<bool(Operation *)> ignores) {
         exposed.insert(value);
     }
   };
+  region.values.insert(product.getResult());
   addUsers(base);
   while (true) {
     // The values that something is still to be computed from.
@@ -346,20 +348,19 @@ void Fuser::remark(Operation *op, StringRef reason) {
 }
 
 /// The chain from the product to the last cut of `region`; null without one.
-std::unique_ptr<EpilogueChain> Fuser::getChain(const Followers &region,
-                                               IsOwn isOwn) {
+std::unique_ptr<EpilogueChain> Fuser::getChain(const Followers &region) {
   if (region.cuts.empty())
     return nullptr;
-  for (bool isFresh : {false, true}) {
-    auto chain =
-        std::make_unique<EpilogueChain>(tracer, getDomain(), traceWhole(base),
-                                        traceWhole(region.cuts.back()), isOwn);
+  // Values behind one that a product took in may have been traced before: they
+  // still name it as it was.
+  for (const ElementExpr *atom : {traceWhole(base), baseBefore}) {
+    if (!atom)
+      continue;
+    auto chain = std::make_unique<EpilogueChain>(tracer, getDomain(), atom,
+                                                 traceWhole(region.cuts.back()),
+                                                 region.values);
     if (!chain->getCuts().empty())
       return chain;
-    // Values that were traced before an earlier product took in its epilogue
-    // still name what it took in.
-    if (!isFresh)
-      tracer = ElementTracer();
   }
   return nullptr;
 }
@@ -372,11 +373,7 @@ bool Fuser::fuseElementwise() {
     amax = std::nullopt;
     region = collect([](Operation *) { return false; });
   }
-  Value original = product.getResult();
-  auto isOwn = [&](Value value) {
-    return value == original || region.values.contains(value);
-  };
-  std::unique_ptr<EpilogueChain> chain = getChain(region, isOwn);
+  std::unique_ptr<EpilogueChain> chain = getChain(region);
   if (!chain)
     return false;
 
@@ -422,6 +419,7 @@ bool Fuser::fuseElementwise() {
     return false;
   }
   apply(epilogue, end, region, amax ? &*amax : nullptr, latest);
+  baseBefore = taken.back().end;
   return true;
 }
 
@@ -717,16 +715,14 @@ void Fuser::explainUses() {
   if (users.size() < 2)
     return;
   auto explain = [&](const Followers &region, size_t others) {
-    Value original = product.getResult();
-    auto isOwn = [&](Value value) {
-      return value == original || region.values.contains(value);
-    };
-    std::unique_ptr<EpilogueChain> chain = getChain(region, isOwn);
+    std::unique_ptr<EpilogueChain> chain = getChain(region);
     if (!chain)
       return;
     auto step =
         chain->matchStep(0, product.getActivation() == Activation::None);
-    if (!step || step->first.kind == EpilogueStep::Kind::Convert)
+    Epilogue epilogue;
+    if (!step || step->first.kind == EpilogueStep::Kind::Convert ||
+        addSteps(step->first, *chain, epilogue) == 0)
       return;
     remark(step->first.end->op,
            llvm::formatv("has {0} other use{1}, so its {2} isn't fused", others,
@@ -760,11 +756,7 @@ void Fuser::noteGate() {
   if (product.getActivation() == Activation::None)
     return;
   Followers region = collect([](Operation *) { return false; });
-  Value original = product.getResult();
-  auto isOwn = [&](Value value) {
-    return value == original || region.values.contains(value);
-  };
-  std::unique_ptr<EpilogueChain> chain = getChain(region, isOwn);
+  std::unique_ptr<EpilogueChain> chain = getChain(region);
   if (!chain)
     return;
   for (const ElementExpr *cut : chain->getCuts().drop_front()) {
@@ -794,6 +786,7 @@ void Fuser::fuse(ScaledMatmulOp op) {
   product = op;
   views.clear();
   base = op.getResult();
+  baseBefore = nullptr;
   if (!isa<RankedTensorType>(base.getType()) || op.getAmax())
     return;
   while (isa<RankedTensorType>(product.getResult().getType())) {
@@ -806,6 +799,7 @@ void Fuser::fuse(ScaledMatmulOp op) {
       break;
     views.push_back(users[0]);
     base = users[0]->getResult(0);
+    baseBefore = nullptr;
   }
   if (!isa<RankedTensorType>(product.getResult().getType()))
     return;

@@ -61,11 +61,11 @@ StringRef describe(const EpilogueStep &step);
 /// passes through.
 class EpilogueChain {
 public:
-  /// From `atom` to `root`, both traced over `domain`.  `isOwn` holds for
-  /// tensors that are computed from the product.
+  /// From `atom` to `root`, both traced over `domain`.  `own` are the tensors
+  /// that are computed from the product.
   EpilogueChain(ElementTracer &tracer, const EpilogueDomain &domain,
                 const ElementExpr *atom, const ElementExpr *root,
-                llvm::function_ref<bool(Value)> isOwn);
+                const llvm::DenseSet<Value> &own);
 
   /// From the atom to the root; empty if the root isn't computed from the atom
   /// alone.
@@ -100,7 +100,7 @@ private:
   ElementTracer &tracer;
   EpilogueDomain domain;
   const ElementExpr *atom;
-  llvm::function_ref<bool(Value)> isOwn;
+  const llvm::DenseSet<Value> &own;
   llvm::DenseMap<const ElementExpr *, const ElementExpr *> representatives;
   std::map<std::vector<const void *>, const ElementExpr *> unique;
   llvm::DenseSet<const ElementExpr *> dependents;

@@ -78,15 +78,15 @@ const ElementExpr *EpilogueChain::represent(const ElementExpr *expr) {
            reinterpret_cast<const void *>(bits)};
   } else if (expr->kind == ElementExpr::Kind::Leaf) {
     // Other elements of the product than this one.
-    if (isOwn(expr->origin.tensor))
+    if (own.contains(expr->origin.tensor))
       poisoned = true;
     key = {expr->origin.tensor.getAsOpaquePointer(),
            expr->origin.index ? expr->origin.index.getAsOpaquePointer()
                               : nullptr};
   } else if (expr->kind == ElementExpr::Kind::Moved) {
-    if (isOwn(expr->origin.tensor))
+    if (own.contains(expr->origin.tensor))
       poisoned = true;
-  } else if (!stands || isOwn(expr->origin.tensor)) {
+  } else if (!stands || own.contains(expr->origin.tensor)) {
     key.push_back(expr->op);
     for (const ElementExpr *operand : expr->operands) {
       const ElementExpr *representative = represent(operand);
@@ -105,8 +105,8 @@ const ElementExpr *EpilogueChain::represent(const ElementExpr *expr) {
 EpilogueChain::EpilogueChain(ElementTracer &tracer,
                              const EpilogueDomain &domain,
                              const ElementExpr *atom, const ElementExpr *root,
-                             llvm::function_ref<bool(Value)> isOwn)
-    : tracer(tracer), domain(domain), atom(atom), isOwn(isOwn) {
+                             const llvm::DenseSet<Value> &own)
+    : tracer(tracer), domain(domain), atom(atom), own(own) {
   root = represent(root);
   if (poisoned || root == atom || !dependents.contains(root))
     return;
