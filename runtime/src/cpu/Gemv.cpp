@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Elements are decoded unscaled; a block's sum is scaled once when there is one
-// row of A, its elements when there are more.  docs/cpu-backend.md counts the
-// operations.
+// row of A, its elements when there are more (E2M1: one row is FixedDot's).
+// docs/cpu-backend.md counts the operations.
 //
 //===----------------------------------------------------------------------===//
 #include "cpu/Gemv.h"
@@ -39,7 +39,9 @@ bool dot(qmm_dtype, const uint8_t *, int64_t, int64_t, const float *,
          const float *, int64_t, int, float *) {
   return false; // The caller decodes by the reference.
 }
-int64_t loadTiledScales(const uint8_t *, int64_t, float *) { return 0; }
+bool loadTiledScales(const uint8_t *, int64_t, float *, int64_t) {
+  return false;
+}
 void permuteForNibbles(qmm_nibble_order, const float *src, int64_t count,
                        float *dst) {
   for (int64_t i = 0; i < count; ++i)
@@ -257,20 +259,6 @@ template <int Block, int Rows> struct NibblesDot {
     const VF v[8] = {high.lowerEven, high.lowerOdd,  low.lowerEven,
                      low.lowerOdd,   high.upperEven, high.upperOdd,
                      low.upperEven,  low.upperOdd};
-    if constexpr (Block != 0 && Rows == 1) {
-      QMMRT_CPU_GEMV_UNROLL
-      for (int upper = 0; upper < 2; ++upper) {
-        const VF *half = v + 4 * upper;
-        const float *other = x + 4 * upper * kN;
-        VF sum = hn::Mul(half[0], hn::LoadU(df, other));
-        sum = hn::MulAdd(half[1], hn::LoadU(df, other + kN), sum);
-        sum = hn::MulAdd(half[2], hn::LoadU(df, other + 2 * kN), sum);
-        sum = hn::MulAdd(half[3], hn::LoadU(df, other + 3 * kN), sum);
-        sums.v[0][upper] =
-            hn::MulAdd(sum, getScales(scales, upper), sums.v[0][upper]);
-      }
-      return;
-    }
     VF factors[2] = {hn::Zero(df), hn::Zero(df)};
     if (Block != 0) {
       factors[0] = getScales(scales, 0);
@@ -321,47 +309,59 @@ void permuteForNibbles(qmm_nibble_order order, const float *src, int64_t count,
                          (nibble == 0 ? high : 1 - high)];
 }
 
-int64_t loadTiledScales(const uint8_t *first, int64_t count, float *dst) {
+bool loadTiledScales(const uint8_t *first, int64_t tiles, float *dst,
+                     int64_t stride) {
   const DF df;
-  const hn::Rebind<uint8_t, DF> d8;
-  const hn::RebindToSigned<DHalf> dSigned;
+  const DB db;
+  const DHalf dh;
+  const VF unscale = hn::Set(df, kE4M3Unscale);
+  VB nans = hn::Zero(db);
+  constexpr int64_t kTiles = kN / 4; // a row's scales in them fill a vector
+  for (int64_t i = 0; i < tiles; i += kTiles) {
+    // The next rows' scales: four groups of rows share a cache line.
+    __builtin_prefetch(first + 64);
 #if HWY_MAX_BYTES >= 32
-  using Word = uint64_t;
+    const hn::Half<DB> dTile;
+    const hn::Repartition<uint32_t, decltype(dTile)> dWords;
+    __builtin_prefetch(first + 512 + 64);
+    const auto a = hn::BitCast(dWords, hn::LoadU(dTile, first));
+    const auto b = i + 1 < tiles
+                       ? hn::BitCast(dWords, hn::LoadU(dTile, first + 512))
+                       : hn::Zero(dWords);
+    const VB codes =
+        hn::Combine(db, hn::BitCast(dTile, hn::InterleaveUpper(dWords, a, b)),
+                    hn::BitCast(dTile, hn::InterleaveLower(dWords, a, b)));
+    constexpr int kUpper = 2, kOdd = 1; // rows 0 2 in the lower parts, 1 3
 #else
-  using Word = uint32_t;
+    const VB codes = hn::LoadU(db, first);
+    constexpr int kUpper = 1, kOdd = 2;
 #endif
-  const hn::Repartition<Word, decltype(d8)> dWord;
-  constexpr Word kOnes = Word(0x0101010101010101);
-  Word nans = 0;
-  int64_t i = 0;
-  for (; i + kN <= count; i += kN) {
-    uint32_t quads[2] = {};
-    for (int64_t q = 0; q < kN / 4; ++q) {
-      __builtin_memcpy(&quads[q], first, 4);
-      // The next rows' scales: four rows share a cache line.
-      __builtin_prefetch(first + 64);
-      first += 512;
-    }
-    const Word word = Word(uint64_t(quads[1]) << 32 | quads[0]);
-    // 0x7F + 1 is the only sum here with the upper bit.
-    nans |= ((word & kOnes * 0x7F) + kOnes) & kOnes * 0x80;
-    const VHalf codes = hn::ShiftLeft<8>(
-        hn::PromoteTo(DHalf(), hn::BitCast(d8, hn::Set(dWord, word))));
-    const VHalf shifted =
-        hn::BitCast(DHalf(), hn::ShiftRight<1>(hn::BitCast(dSigned, codes)));
-    const VF value = promoteHalf(hn::And(shifted, hn::Set(DHalf(), 0xBFFF)));
-    hn::StoreU(hn::Mul(value, hn::Set(df, kE4M3Unscale)), df, dst + i);
+    nans = hn::Or(nans, findE4M3NaN(codes));
+    const V16 lower = e4m3ToScaledF16(widenLower(codes));
+    const V16 upper = e4m3ToScaledF16(widenUpper(codes));
+    auto store = [&](VHalf half, int row) {
+      hn::StoreU(hn::Mul(promoteHalf(half), unscale), df, dst + row * stride);
+    };
+    store(hn::LowerHalf(dh, lower), 0);
+    store(hn::UpperHalf(dh, lower), kUpper);
+    store(hn::LowerHalf(dh, upper), kOdd);
+    store(hn::UpperHalf(dh, upper), kUpper + kOdd);
+    first += kTiles * 512;
+    dst += kN;
   }
-  return nans ? -1 : i;
+  return hn::AllTrue(db, hn::Eq(nans, hn::Zero(db)));
 }
 
-template <template <int> class Kernel>
+/// MinRows: fewer are another kernel's.
+template <template <int> class Kernel, int MinRows = 1>
 bool dotRows(const uint8_t *codes, int64_t count, int64_t block,
              const float *scales, const float *x, int64_t xStride, int rows,
              float *result) {
   switch (rows) {
   case 1:
-    return Kernel<1>().run(codes, count, block, scales, x, xStride, result);
+    if constexpr (MinRows == 1)
+      return Kernel<1>().run(codes, count, block, scales, x, xStride, result);
+    return false;
   case 2:
     return Kernel<2>().run(codes, count, block, scales, x, xStride, result);
   case 3:
@@ -396,13 +396,13 @@ bool dot(qmm_dtype dtype, const uint8_t *codes, int64_t count, int64_t block,
   switch (dtype) {
   case QMM_DTYPE_E2M1:
     if (block == 16)
-      return dotRows<Nibbles16>(codes, count, block, scales, x, xStride, rows,
-                                result);
+      return dotRows<Nibbles16, 2>(codes, count, block, scales, x, xStride,
+                                   rows, result);
     if (block == 32)
-      return dotRows<Nibbles32>(codes, count, block, scales, x, xStride, rows,
+      return dotRows<Nibbles32, 2>(codes, count, block, scales, x, xStride,
+                                   rows, result);
+    return dotRows<Nibbles0, 2>(codes, count, block, scales, x, xStride, rows,
                                 result);
-    return dotRows<Nibbles0>(codes, count, block, scales, x, xStride, rows,
-                             result);
   case QMM_DTYPE_E4M3:
     return dotBytes<E4M3Codec>(codes, count, block, scales, x, xStride, rows,
                                result);

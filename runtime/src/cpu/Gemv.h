@@ -19,22 +19,25 @@ namespace qmmrt::cpu {
 
 constexpr int kMaxDotRows = 4;
 /// Rows of A are zero-padded to a multiple of this.
-constexpr int64_t kDotPad = 64;
+constexpr int64_t kDotPad = 128;
 
 struct DotTable {
   /// sums[i] = sum over k < count of x[i * xStride + k] * code[k] *
   /// scales[k / block], for i < rows <= kMaxDotRows.  Block 0: no scales.
   /// x is zero up to a multiple of kDotPad and, for E2M1, permuted by
   /// permuteForNibbles; scales are readable up to the pad.  False: a code that
-  /// this kernel doesn't do right (E4M3 NaN), sums are unspecified.
+  /// this kernel doesn't do right (E4M3 NaN), sums are unspecified.  One row of
+  /// A and E2M1 are FixedDot's.
   bool (*dot)(qmm_dtype dtype, const uint8_t *codes, int64_t count,
               int64_t block, const float *scales, const float *x,
               int64_t xStride, int rows, float *sums);
 
-  /// E4M3 scales of one row in the tiled layout: `count` (returned: how many
-  /// were done, a multiple of 4) in groups of four, 512 bytes apart.  -1: one
-  /// of them is NaN, which this doesn't decode.
-  int64_t (*loadTiledScales)(const uint8_t *first, int64_t count, float *dst);
+  /// E4M3 scales of four rows in the tiled layout, 32 rows apart, whose scales
+  /// lie together: `tiles` (a multiple of 4 columns each) from `first` on, 512
+  /// bytes apart.  Row r goes to dst + r * stride, up to a multiple of 8.
+  /// False: one of them is NaN, which this doesn't decode.
+  bool (*loadTiledScales)(const uint8_t *first, int64_t tiles, float *dst,
+                          int64_t stride);
 
   /// Rows of A in the order in which `dot` takes the elements of E2M1 rows.
   /// `count` is a multiple of kDotPad; src and dst don't overlap.

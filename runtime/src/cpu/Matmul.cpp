@@ -13,12 +13,14 @@
 //===----------------------------------------------------------------------===//
 #include "cpu/Matmul.h"
 
+#include "cpu/FixedDot.h"
 #include "cpu/Gemv.h"
 #include "cpu/MatmulBlocking.h"
 #include "numerics/Convert.h"
 #include "numerics/Quantize.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace qmmrt::cpu {
@@ -49,6 +51,10 @@ private:
   uint8_t *scratch(unsigned worker) const {
     return base + plan.workersAt + worker * plan.workerBytes;
   }
+  FixedRow *fixedRow(int64_t row) const {
+    return FixedRow::at(base + plan.fixedAt +
+                        row * FixedRow::getBytes(plan.paddedK));
+  }
   uint32_t &amaxBits(unsigned worker) const {
     return *at<uint32_t>(plan.amaxAt + worker * kAlignment);
   }
@@ -57,7 +63,10 @@ private:
   void unpackA();
   void dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
                   float *tile);
+  void dotQuads(int64_t matrix, int64_t n0, uint8_t *scratch, float *tile);
   void dotColumn(int64_t matrix, int64_t n, const float *scales, float *tile);
+  bool dotFixedColumn(int64_t matrix, int64_t n, const float *scales,
+                      float *tile);
 
   void runLarge();
   void packA(int64_t matrix, int64_t m0, int64_t rows);
@@ -110,7 +119,10 @@ void Run::run() {
 
 void Run::runSmall() {
   unpackA();
-  const int64_t blocks = detail::ceilDiv(plan.n, kSmallCols);
+  // A quad's rows lie in 128.
+  const int64_t group = plan.loadsQuads ? kQuad * kSmallCols : kSmallCols;
+  const int64_t items = group / kSmallCols;
+  const int64_t blocks = detail::ceilDiv(plan.n, group) * items;
   const int64_t work = kSmallCols * std::max<int64_t>(plan.k, 1);
   executor.parallelFor(
       plan.batch * blocks, detail::getGrain(work),
@@ -119,7 +131,18 @@ void Run::runSmall() {
         float *tile =
             reinterpret_cast<float *>(own + SmallScratch(plan).tileAt);
         for (int64_t i = begin; i < end; ++i) {
-          const int64_t matrix = i / blocks, n0 = i % blocks * kSmallCols;
+          const int64_t matrix = i / blocks, block = i % blocks;
+          if (plan.loadsQuads) {
+            const int64_t n0 =
+                block / items * group + block % items * kQuadCols;
+            dotQuads(matrix, n0, own, tile);
+            for (int64_t q = 0, n = n0; q < kQuad && n < plan.n;
+                 ++q, n += kSmallCols)
+              finish(matrix, 0, plan.m, n, std::min(kQuadCols, plan.n - n),
+                     tile + q * kQuadCols, kSmallCols, worker);
+            continue;
+          }
+          const int64_t n0 = block * kSmallCols;
           const int64_t cols = std::min(kSmallCols, plan.n - n0);
           dotColumns(matrix, n0, cols, own, tile);
           finish(matrix, 0, plan.m, n0, cols, tile, kSmallCols, worker);
@@ -130,7 +153,8 @@ void Run::runSmall() {
 /// A as rows of f32, in the order of elements that B's kernel wants.
 void Run::unpackA() {
   float *dst = at<float>(plan.packedAt);
-  const bool permutes = plan.isFused && plan.b.element() == QMM_DTYPE_E2M1;
+  const bool permutes =
+      plan.isFused && !plan.isFixed && plan.b.element() == QMM_DTYPE_E2M1;
   constexpr int64_t kPiece = 512; // a multiple of kDotPad
   const int64_t pieces = detail::ceilDiv(plan.paddedK, kPiece);
   executor.parallelFor(
@@ -150,6 +174,14 @@ void Run::unpackA() {
             getDots().permuteForNibbles(plan.b.nibbles(), buffer, count, out);
         }
       });
+  if (plan.isFixed)
+    executor.parallelFor(plan.batch, detail::getGrain(plan.paddedK),
+                         [&](int64_t begin, int64_t end, unsigned) {
+                           for (int64_t row = begin; row < end; ++row)
+                             getFixedDots().prepare(
+                                 plan.b.nibbles(), dst + row * plan.paddedK,
+                                 plan.paddedK, fixedRow(row));
+                         });
 }
 
 void Run::dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
@@ -158,8 +190,7 @@ void Run::dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
   if (plan.isFused && plan.b.hasBlocksInK)
     scales = reinterpret_cast<float *>(scratch + SmallScratch(plan).scalesAt);
   const int64_t blocks = plan.b.extents.logicalScales.cols;
-  const int64_t readable =
-      scales ? plan.paddedK / plan.b.scheme.block_k + 16 : 0;
+  const int64_t readable = SmallScratch(plan).scaleStride;
   for (int64_t n = 0; n < cols; ++n) {
     if (scales) {
       plan.b.loadBlockScales(buffers.b, matrix, n0 + n, 0, blocks, scales);
@@ -169,20 +200,58 @@ void Run::dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
   }
 }
 
+/// kQuadCols columns from n0, and as many 32, 64 and 96 further on, side by
+/// side.
+void Run::dotQuads(int64_t matrix, int64_t n0, uint8_t *scratch, float *tile) {
+  const SmallScratch parts(plan);
+  float *scales = reinterpret_cast<float *>(scratch + parts.scalesAt);
+  const int64_t blocks = plan.b.extents.logicalScales.cols;
+  for (int64_t i = 0; i < kQuadCols && n0 + i < plan.n; ++i) {
+    const bool isLoaded = plan.b.loadBlockScalesOf4(buffers.b, matrix, n0 + i,
+                                                    scales, parts.scaleStride);
+    for (int64_t q = 0; q < kQuad; ++q) {
+      const int64_t n = n0 + i + q * kSmallCols;
+      if (n >= plan.n)
+        break;
+      float *own = scales + q * parts.scaleStride;
+      if (!isLoaded)
+        plan.b.loadBlockScales(buffers.b, matrix, n, 0, blocks, own);
+      std::fill(own + blocks, own + parts.scaleStride, 0.0f);
+      dotColumn(matrix, n, own, tile + q * kQuadCols + i);
+    }
+  }
+}
+
+/// False: this row of A or this sum isn't finite.
+bool Run::dotFixedColumn(int64_t matrix, int64_t n, const float *scales,
+                         float *tile) {
+  const FixedRow &x = *fixedRow(matrix);
+  if (!x.isFinite)
+    return false;
+  *tile = getFixedDots().dot(plan.b.row(buffers.b, matrix, n), plan.k,
+                             scales ? plan.b.scheme.block_k : 0, scales, x);
+  return std::isfinite(*tile);
+}
+
 /// One row of B with all rows of A; results are kSmallCols apart.
 void Run::dotColumn(int64_t matrix, int64_t n, const float *scales,
                     float *tile) {
   const float *x = at<float>(plan.packedAt) + matrix * plan.m * plan.paddedK;
+  if (plan.isFixed && dotFixedColumn(matrix, n, scales, tile))
+    return;
   const DotTable &dots = getDots();
   const int64_t block = scales ? plan.b.scheme.block_k : 0;
   const uint8_t *row = plan.b.row(buffers.b, matrix, n);
   const int64_t depth = plan.isExactInt ? kExactDepth : plan.k;
 
-  for (int64_t m = 0; m < plan.m; m += kMaxDotRows) {
-    const int rows = int(std::min<int64_t>(kMaxDotRows, plan.m - m));
+  // Groups of about one size: E2M1's kernel takes no single row.
+  const int64_t groups = detail::ceilDiv(plan.m, kMaxDotRows);
+  int rows = 0;
+  for (int64_t m = 0, group = 0; group < groups; m += rows, ++group) {
+    rows = int((plan.m - m) / (groups - group));
     const float *xRows = x + m * plan.paddedK;
     double sums[kMaxDotRows] = {};
-    bool isDone = plan.isFused;
+    bool isDone = plan.isFused && !plan.isFixed;
     for (int64_t k = 0; k < plan.k && isDone; k += depth) {
       float part[kMaxDotRows];
       // Only int8 is split, at one byte an element.

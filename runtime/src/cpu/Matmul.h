@@ -43,7 +43,9 @@ struct MatmulPlan {
   int64_t batch = 0, m = 0, n = 0, k = 0;
   bool isExactInt = false; // int8 x int8 without blocks in K
   bool isSmall = false;    // few rows of a: fused decode and dot
-  bool isFused = false;    // isSmall: by a DotTable kernel
+  bool isFused = false;    // isSmall: by a kernel that decodes as it goes
+  bool isFixed = false;    // isFused: by FixedDot
+  bool loadsQuads = false; // isFused: by loadBlockScalesOf4
 
   const KernelTable *kernels = nullptr;
   unsigned workers = 1;
@@ -54,7 +56,8 @@ struct MatmulPlan {
   int64_t blockRows = 0, blockCols = 0;
 
   /// Byte offsets in the workspace; parts are 64-byte aligned.
-  int64_t biasAt = 0, amaxAt = 0, resultAt = 0, packedAt = 0, workersAt = 0;
+  int64_t biasAt = 0, amaxAt = 0, resultAt = 0, packedAt = 0, fixedAt = 0,
+          workersAt = 0;
   int64_t workerBytes = 0;
   int64_t workspaceBytes = 0;
 };
