@@ -237,11 +237,13 @@ Imported mlir::qmm::createScaledDot(OpBuilder &builder, Operation *op,
       builder, op,
       {"left", dot.lhs, dot.lhsScale, dims.lhsBatch, dims.lhsContracting},
       expressed, dot.blockSize, getTensorScale);
+  if (failed(a))
+    return failure();
   FailureOr<Value> b = createOperand(
       builder, op,
       {"right", dot.rhs, dot.rhsScale, dims.rhsBatch, dims.rhsContracting},
       expressed, dot.blockSize, getTensorScale);
-  if (failed(a) || failed(b))
+  if (failed(b))
     return failure();
   auto product = ScaledMatmulOp::create(
       builder, loc, TypeRange{result}, *a, *b, /*bias=*/Value(),
