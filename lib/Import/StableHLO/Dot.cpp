@@ -86,8 +86,8 @@ static Imported createDot(OpBuilder &builder, Operation *op,
           llvm::to_vector(llvm::concat<unsigned>(llvm::to_vector(batchLoops),
                                                  llvm::to_vector(columnLoops),
                                                  llvm::to_vector(sumLoops)))),
-      AffineMap::getMultiDimIdentityMap(numLoops, context)
-          .getMajorSubMap(numParallel)};
+      AffineMap::getMultiDimMapWithTargets(
+          numLoops, llvm::to_vector(llvm::seq(0u, numParallel)), context)};
   SmallVector<utils::IteratorType> iterators(numParallel,
                                              utils::IteratorType::parallel);
   iterators.append(numLoops - numParallel, utils::IteratorType::reduction);

@@ -19,7 +19,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
-#include "mlir/IR/Matchers.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -41,25 +40,6 @@ static SmallVector<int64_t> getOrder(const Side &side, int64_t rank) {
       order, DotDimensions::getFree(rank, side.batch, side.contracting));
   llvm::append_range(order, side.contracting);
   return order;
-}
-
-/// A constant of E2M1 codes as the bytes it stands for; null for anything else.
-static Value packConstant(OpBuilder &builder, Location loc, Value data) {
-  DenseElementsAttr codes;
-  auto type = cast<RankedTensorType>(data.getType());
-  if (!isa<Float4E2M1FNType>(type.getElementType()) ||
-      !matchPattern(data, m_Constant(&codes)))
-    return {};
-  SmallVector<int64_t> shape(type.getShape());
-  shape.back() /= 2;
-  SmallVector<int8_t> bytes(ShapedType::getNumElements(shape));
-  for (auto [i, code] : llvm::enumerate(codes.getValues<APFloat>())) {
-    uint64_t bits = code.bitcastToAPInt().getZExtValue();
-    bytes[i / 2] |= static_cast<int8_t>(bits << (i % 2 * 4));
-  }
-  auto packed = RankedTensorType::get(shape, builder.getI8Type());
-  return arith::ConstantOp::create(
-      builder, loc, DenseElementsAttr::get(packed, ArrayRef<int8_t>(bytes)));
 }
 
 /// The extent of one block along K.
@@ -156,9 +136,7 @@ static FailureOr<Value> createOperand(OpBuilder &builder, Operation *op,
     return failure();
 
   SmallVector<Value> components;
-  Value packed = packConstant(builder, loc, side.data);
-  components.push_back(
-      packed ? packed : createTranspose(builder, loc, side.data, order));
+  components.push_back(createTranspose(builder, loc, side.data, order));
   components.push_back(createTranspose(builder, loc, side.scale, order));
   if (hasTensorScale)
     components.push_back(getTensorScale());
@@ -259,11 +237,13 @@ Imported mlir::qmm::createScaledDot(OpBuilder &builder, Operation *op,
       builder, op,
       {"left", dot.lhs, dot.lhsScale, dims.lhsBatch, dims.lhsContracting},
       expressed, dot.blockSize, getTensorScale);
+  if (failed(a))
+    return failure();
   FailureOr<Value> b = createOperand(
       builder, op,
       {"right", dot.rhs, dot.rhsScale, dims.rhsBatch, dims.rhsContracting},
       expressed, dot.blockSize, getTensorScale);
-  if (failed(a) || failed(b))
+  if (failed(b))
     return failure();
   auto product = ScaledMatmulOp::create(
       builder, loc, TypeRange{result}, *a, *b, /*bias=*/Value(),

@@ -16,6 +16,7 @@
 #include "cpu/Gemv.h"
 #include "numerics/SimdTargets.h"
 
+#include <cmath>
 #include <cstring>
 
 #undef HWY_TARGET_INCLUDE
@@ -34,7 +35,11 @@ namespace {
 void prepareFixed(qmm_nibble_order, const float *, int64_t, void *) {}
 float dotFixed(const uint8_t *, int64_t, int64_t, const float *,
                const cpu::FixedRow &) {
-  return 0.0f;
+  return NAN; // The caller decodes by the reference.
+}
+float dotFixedE4M3(const uint8_t *, int64_t, const uint8_t *, int64_t,
+                   const cpu::FixedRow &) {
+  return NAN;
 }
 
 #else
@@ -100,17 +105,74 @@ constexpr int getBlock(int lane) {
   return kN == 8 ? (lane & 1) + (lane & 2) * 2 + (lane & 4) / 2 : lane;
 }
 
-/// The scales of a pair's blocks.  Block: 16 or 32.
-template <int Block> HWY_INLINE VF loadScales(const float *scales) {
+/// A pair's scales in the order of its sums.
+template <int Block> HWY_INLINE VF getLanes(VF scales) {
   const DF df;
-  if (kN == 4 && Block == 16)
-    return hn::LoadU(df, scales);
   HWY_ALIGN int32_t lanes[kN];
   for (int i = 0; i < kN; ++i)
     lanes[i] = getBlock(i) * int(kFixedBlock) / Block;
-  return hn::TableLookupLanes(hn::LoadU(df, scales),
-                              hn::SetTableIndices(df, lanes));
+  return hn::TableLookupLanes(scales, hn::SetTableIndices(df, lanes));
 }
+
+/// Scales of B: `multiply` takes those of the next pair.
+struct NoScales {
+  static constexpr float kUnscale = 1.0f;
+  HWY_INLINE VF multiply(VF factors) { return factors; }
+  HWY_INLINE void startRest(int64_t) {}
+  HWY_INLINE bool isClean() const { return true; }
+};
+
+template <int Block> struct FloatScales : NoScales {
+  const float *next;
+  HWY_INLINE VF multiply(VF factors) {
+    const VF scales = hn::LoadU(DF(), next);
+    next += kPair / Block;
+    if (kN == 4 && Block == 16)
+      return hn::Mul(scales, factors);
+    return hn::Mul(getLanes<Block>(scales), factors);
+  }
+};
+
+/// E4M3, one for 16 elements, by groups of four.
+struct CodeScales {
+  static constexpr float kUnscale = kE4M3Unscale;
+  static constexpr uint64_t kOnes = 0x0101010101010101;
+  const uint8_t *next;
+  int64_t stride; // from one group to the next
+  uint64_t nans = 0;
+  uint8_t rest[kN] = {};
+
+  HWY_INLINE VF multiply(VF factors) {
+    uint32_t groups[2] = {};
+    for (int i = 0; i < kN / 4; ++i)
+      std::memcpy(&groups[i], next + i * stride, 4);
+    next += kN / 4 * stride;
+    const uint64_t word = uint64_t(groups[1]) << 32 | groups[0];
+    // 0x7F + 1 is the only sum here with the upper bit.
+    nans |= (word & kOnes * 0x7F) + kOnes;
+    return hn::Mul(promoteHalf(e4m3ToScaledF16(widen(word))), factors);
+  }
+  /// Codes in the high bytes of 16-bit lanes, in the order of a pair's sums.
+  static HWY_INLINE VHalf widen(uint64_t word) {
+    const DHalf dh;
+    const hn::Repartition<uint8_t, DHalf> d8;
+    HWY_ALIGN uint8_t lanes[2 * kN];
+    for (int i = 0; i < kN; ++i) {
+      lanes[2 * i] = 0x80; // gives 0
+      lanes[2 * i + 1] = uint8_t(getBlock(i));
+    }
+    const hn::Repartition<uint64_t, DHalf> dWord; // DHalf has 8 bytes or 16
+    const auto bytes = hn::BitCast(d8, hn::Set(dWord, word));
+    return hn::BitCast(dh, hn::TableLookupBytesOr0(bytes, hn::Load(d8, lanes)));
+  }
+  HWY_INLINE void startRest(int64_t blocks) {
+    for (int64_t i = 0; i < blocks; ++i)
+      rest[i] = next[i / 4 * stride + i % 4];
+    next = rest;
+    stride = 4;
+  }
+  HWY_INLINE bool isClean() const { return (nans & kOnes * 0x80) == 0; }
+};
 
 HWY_INLINE VB getWeights(VB nibbles) {
   alignas(16) static constexpr uint8_t kTable[16] = {
@@ -139,52 +201,54 @@ HWY_INLINE VI dotStep(const uint8_t *codes, const int8_t *planes) {
   return hn::Add(hn::Add(a, b), c);
 }
 
-template <int Block> struct Dot {
-  VF sum;
+template <class Scales>
+HWY_INLINE VF addPair(const uint8_t *codes, Scales &scales, const FixedRow &x,
+                      int64_t pair, VF sum) {
+  const DF df;
+  const DI di;
+  const int8_t *planes = x.planes + pair * kNumPlanes * kPair;
+  const VI blocks =
+      addHorizontally(dotStep(codes, planes),
+                      dotStep(codes + kStepBytes, planes + kNumPlanes * kStep));
+  const VF value =
+      hn::ConvertTo(df, hn::Sub(blocks, hn::Load(di, x.offsets + pair * kN)));
+  return hn::MulAdd(value, scales.multiply(hn::Load(df, x.factors + pair * kN)),
+                    sum);
+}
 
-  HWY_INLINE void step(const uint8_t *codes, const float *scales,
-                       const FixedRow &x, int64_t pair) {
-    const DF df;
-    const DI di;
-    const int8_t *planes = x.planes + pair * kNumPlanes * kPair;
-    const VI blocks = addHorizontally(
-        dotStep(codes, planes),
-        dotStep(codes + kStepBytes, planes + kNumPlanes * kStep));
-    const VF value =
-        hn::ConvertTo(df, hn::Sub(blocks, hn::Load(di, x.offsets + pair * kN)));
-    VF factor = hn::Load(df, x.factors + pair * kN);
-    if (Block != 0)
-      factor = hn::Mul(loadScales<Block ? Block : 16>(scales), factor);
-    sum = hn::MulAdd(value, factor, sum);
+template <class Scales>
+float dotScaled(const uint8_t *codes, int64_t count, Scales scales,
+                const FixedRow &x) {
+  const int64_t pairs = count / kPair, rest = count - pairs * kPair;
+  VF sum = hn::Zero(DF());
+  for (int64_t pair = 0; pair < pairs; ++pair) {
+    __builtin_prefetch(codes + kPrefetchBytes);
+    sum = addPair(codes, scales, x, pair, sum);
+    codes += kPairBytes;
   }
-
-  HWY_INLINE float run(const uint8_t *codes, int64_t count, const float *scales,
-                       const FixedRow &x) {
-    constexpr int64_t kScales = Block == 0 ? 0 : kPair / (Block ? Block : 1);
-    sum = hn::Zero(DF());
-    const int64_t pairs = count / kPair;
-    for (int64_t pair = 0; pair < pairs; ++pair) {
-      __builtin_prefetch(codes + kPrefetchBytes);
-      step(codes, scales, x, pair);
-      codes += kPairBytes;
-      scales += kScales;
-    }
-    if (pairs * kPair < count) {
-      HWY_ALIGN uint8_t rest[kPairBytes] = {};
-      std::memcpy(rest, codes, size_t(count - pairs * kPair + 1) / 2);
-      step(rest, scales, x, pairs);
-    }
-    return x.unscale * hn::GetLane(hn::SumOfLanes(DF(), sum));
+  if (rest > 0) {
+    HWY_ALIGN uint8_t padded[kPairBytes] = {};
+    std::memcpy(padded, codes, size_t(rest + 1) / 2);
+    scales.startRest((rest + kFixedBlock - 1) / kFixedBlock);
+    sum = addPair(padded, scales, x, pairs, sum);
   }
-};
+  if (!scales.isClean())
+    return NAN;
+  return Scales::kUnscale * x.unscale * hn::GetLane(hn::SumOfLanes(DF(), sum));
+}
 
 float dotFixed(const uint8_t *codes, int64_t count, int64_t block,
                const float *scales, const FixedRow &x) {
   if (block == 16)
-    return Dot<16>().run(codes, count, scales, x);
+    return dotScaled(codes, count, FloatScales<16>{{}, scales}, x);
   if (block == 32)
-    return Dot<32>().run(codes, count, scales, x);
-  return Dot<0>().run(codes, count, scales, x);
+    return dotScaled(codes, count, FloatScales<32>{{}, scales}, x);
+  return dotScaled(codes, count, NoScales(), x);
+}
+
+float dotFixedE4M3(const uint8_t *codes, int64_t count, const uint8_t *scales,
+                   int64_t stride, const FixedRow &x) {
+  return dotScaled(codes, count, CodeScales{scales, stride}, x);
 }
 
 //===----------------------------------------------------------------------===//
@@ -207,7 +271,7 @@ constexpr int kBits = 21; // and a sign
 /// the bits of a larger f32, this carries into the exponent.
 constexpr int32_t kHeadroom = 0x10400;
 /// Rows of tiny numbers are lifted, so that factor times scale stays normal.
-constexpr int kTinyExponent = -40, kLift = 64;
+constexpr int kTinyExponent = 0, kLift = 64;
 
 /// The lowest digit, -64 to 63.
 HWY_INLINE VI getDigit(VI value) {
@@ -306,7 +370,7 @@ void prepareFixed(qmm_nibble_order order, const float *src, int64_t count,
 
 #endif
 
-const cpu::FixedDotTable kFixedDots = {prepareFixed, dotFixed};
+const cpu::FixedDotTable kFixedDots = {prepareFixed, dotFixed, dotFixedE4M3};
 
 } // namespace
 } // namespace HWY_NAMESPACE

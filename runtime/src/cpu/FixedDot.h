@@ -46,6 +46,11 @@ struct FixedDotTable {
   /// if they are so before, up to the pad.
   float (*dot)(const uint8_t *codes, int64_t count, int64_t block,
                const float *scales, const FixedRow &x);
+
+  /// The same with E4M3 scales of blocks of 16 as they are stored: four
+  /// together, the next four `stride` bytes on.  NaN if a scale is.
+  float (*dotE4M3)(const uint8_t *codes, int64_t count, const uint8_t *scales,
+                   int64_t stride, const FixedRow &x);
 };
 
 /// For the current SIMD target; not for the scalar one.

@@ -39,9 +39,7 @@ bool dot(qmm_dtype, const uint8_t *, int64_t, int64_t, const float *,
          const float *, int64_t, int, float *) {
   return false; // The caller decodes by the reference.
 }
-bool loadTiledScales(const uint8_t *, int64_t, float *, int64_t) {
-  return false;
-}
+int64_t loadTiledScales(const uint8_t *, int64_t, float *) { return 0; }
 void permuteForNibbles(qmm_nibble_order, const float *src, int64_t count,
                        float *dst) {
   for (int64_t i = 0; i < count; ++i)
@@ -309,47 +307,35 @@ void permuteForNibbles(qmm_nibble_order order, const float *src, int64_t count,
                          (nibble == 0 ? high : 1 - high)];
 }
 
-bool loadTiledScales(const uint8_t *first, int64_t tiles, float *dst,
-                     int64_t stride) {
+int64_t loadTiledScales(const uint8_t *first, int64_t count, float *dst) {
   const DF df;
-  const DB db;
-  const DHalf dh;
-  const VF unscale = hn::Set(df, kE4M3Unscale);
-  VB nans = hn::Zero(db);
-  constexpr int64_t kTiles = kN / 4; // a row's scales in them fill a vector
-  for (int64_t i = 0; i < tiles; i += kTiles) {
-    // The next rows' scales: four groups of rows share a cache line.
-    __builtin_prefetch(first + 64);
+  const hn::Rebind<uint8_t, DF> d8;
 #if HWY_MAX_BYTES >= 32
-    const hn::Half<DB> dTile;
-    const hn::Repartition<uint32_t, decltype(dTile)> dWords;
-    __builtin_prefetch(first + 512 + 64);
-    const auto a = hn::BitCast(dWords, hn::LoadU(dTile, first));
-    const auto b = i + 1 < tiles
-                       ? hn::BitCast(dWords, hn::LoadU(dTile, first + 512))
-                       : hn::Zero(dWords);
-    const VB codes =
-        hn::Combine(db, hn::BitCast(dTile, hn::InterleaveUpper(dWords, a, b)),
-                    hn::BitCast(dTile, hn::InterleaveLower(dWords, a, b)));
-    constexpr int kUpper = 2, kOdd = 1; // rows 0 2 in the lower parts, 1 3
+  using Word = uint64_t;
 #else
-    const VB codes = hn::LoadU(db, first);
-    constexpr int kUpper = 1, kOdd = 2;
+  using Word = uint32_t;
 #endif
-    nans = hn::Or(nans, findE4M3NaN(codes));
-    const V16 lower = e4m3ToScaledF16(widenLower(codes));
-    const V16 upper = e4m3ToScaledF16(widenUpper(codes));
-    auto store = [&](VHalf half, int row) {
-      hn::StoreU(hn::Mul(promoteHalf(half), unscale), df, dst + row * stride);
-    };
-    store(hn::LowerHalf(dh, lower), 0);
-    store(hn::UpperHalf(dh, lower), kUpper);
-    store(hn::LowerHalf(dh, upper), kOdd);
-    store(hn::UpperHalf(dh, upper), kUpper + kOdd);
-    first += kTiles * 512;
-    dst += kN;
+  const hn::Repartition<Word, decltype(d8)> dWord;
+  constexpr Word kOnes = Word(0x0101010101010101);
+  Word nans = 0;
+  int64_t i = 0;
+  for (; i + kN <= count; i += kN) {
+    uint32_t quads[2] = {};
+    for (int64_t q = 0; q < kN / 4; ++q) {
+      __builtin_memcpy(&quads[q], first, 4);
+      // The next rows' scales: four rows share a cache line.
+      __builtin_prefetch(first + 64);
+      first += 512;
+    }
+    const Word word = Word(uint64_t(quads[1]) << 32 | quads[0]);
+    // 0x7F + 1 is the only sum here with the upper bit.
+    nans |= ((word & kOnes * 0x7F) + kOnes) & kOnes * 0x80;
+    const VHalf codes = hn::ShiftLeft<8>(
+        hn::PromoteTo(DHalf(), hn::BitCast(d8, hn::Set(dWord, word))));
+    const VF value = promoteHalf(e4m3ToScaledF16(codes));
+    hn::StoreU(hn::Mul(value, hn::Set(df, kE4M3Unscale)), df, dst + i);
   }
-  return hn::AllTrue(db, hn::Eq(nans, hn::Zero(db)));
+  return nans ? -1 : i;
 }
 
 /// MinRows: fewer are another kernel's.

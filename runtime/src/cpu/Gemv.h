@@ -32,12 +32,10 @@ struct DotTable {
               int64_t block, const float *scales, const float *x,
               int64_t xStride, int rows, float *sums);
 
-  /// E4M3 scales of four rows in the tiled layout, 32 rows apart, whose scales
-  /// lie together: `tiles` (a multiple of 4 columns each) from `first` on, 512
-  /// bytes apart.  Row r goes to dst + r * stride, up to a multiple of 8.
-  /// False: one of them is NaN, which this doesn't decode.
-  bool (*loadTiledScales)(const uint8_t *first, int64_t tiles, float *dst,
-                          int64_t stride);
+  /// E4M3 scales of one row in the tiled layout: `count` (returned: how many
+  /// were done, a multiple of 4) in groups of four, 512 bytes apart.  -1: one
+  /// of them is NaN, which this doesn't decode.
+  int64_t (*loadTiledScales)(const uint8_t *first, int64_t count, float *dst);
 
   /// Rows of A in the order in which `dot` takes the elements of E2M1 rows.
   /// `count` is a multiple of kDotPad; src and dst don't overlap.

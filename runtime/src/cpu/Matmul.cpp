@@ -63,10 +63,9 @@ private:
   void unpackA();
   void dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
                   float *tile);
-  void dotQuads(int64_t matrix, int64_t n0, uint8_t *scratch, float *tile);
   void dotColumn(int64_t matrix, int64_t n, const float *scales, float *tile);
   bool dotFixedColumn(int64_t matrix, int64_t n, const float *scales,
-                      float *tile);
+                      float *result);
 
   void runLarge();
   void packA(int64_t matrix, int64_t m0, int64_t rows);
@@ -119,10 +118,7 @@ void Run::run() {
 
 void Run::runSmall() {
   unpackA();
-  // A quad's rows lie in 128.
-  const int64_t group = plan.loadsQuads ? kQuad * kSmallCols : kSmallCols;
-  const int64_t items = group / kSmallCols;
-  const int64_t blocks = detail::ceilDiv(plan.n, group) * items;
+  const int64_t blocks = detail::ceilDiv(plan.n, kSmallCols);
   const int64_t work = kSmallCols * std::max<int64_t>(plan.k, 1);
   executor.parallelFor(
       plan.batch * blocks, detail::getGrain(work),
@@ -131,18 +127,7 @@ void Run::runSmall() {
         float *tile =
             reinterpret_cast<float *>(own + SmallScratch(plan).tileAt);
         for (int64_t i = begin; i < end; ++i) {
-          const int64_t matrix = i / blocks, block = i % blocks;
-          if (plan.loadsQuads) {
-            const int64_t n0 =
-                block / items * group + block % items * kQuadCols;
-            dotQuads(matrix, n0, own, tile);
-            for (int64_t q = 0, n = n0; q < kQuad && n < plan.n;
-                 ++q, n += kSmallCols)
-              finish(matrix, 0, plan.m, n, std::min(kQuadCols, plan.n - n),
-                     tile + q * kQuadCols, kSmallCols, worker);
-            continue;
-          }
-          const int64_t n0 = block * kSmallCols;
+          const int64_t matrix = i / blocks, n0 = i % blocks * kSmallCols;
           const int64_t cols = std::min(kSmallCols, plan.n - n0);
           dotColumns(matrix, n0, cols, own, tile);
           finish(matrix, 0, plan.m, n0, cols, tile, kSmallCols, worker);
@@ -187,58 +172,49 @@ void Run::unpackA() {
 void Run::dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
                      float *tile) {
   float *scales = nullptr;
-  if (plan.isFused && plan.b.hasBlocksInK)
+  if (plan.isFused && plan.b.hasBlocksInK && !plan.takesScaleCodes)
     scales = reinterpret_cast<float *>(scratch + SmallScratch(plan).scalesAt);
   const int64_t blocks = plan.b.extents.logicalScales.cols;
-  const int64_t readable = SmallScratch(plan).scaleStride;
+  const int64_t readable =
+      scales ? plan.paddedK / plan.b.scheme.block_k + 16 : 0;
   for (int64_t n = 0; n < cols; ++n) {
     if (scales) {
       plan.b.loadBlockScales(buffers.b, matrix, n0 + n, 0, blocks, scales);
       std::fill(scales + blocks, scales + readable, 0.0f);
     }
+    if (plan.isFixed && dotFixedColumn(matrix, n0 + n, scales, tile + n))
+      continue;
     dotColumn(matrix, n0 + n, scales, tile + n);
-  }
-}
-
-/// kQuadCols columns from n0, and as many 32, 64 and 96 further on, side by
-/// side.
-void Run::dotQuads(int64_t matrix, int64_t n0, uint8_t *scratch, float *tile) {
-  const SmallScratch parts(plan);
-  float *scales = reinterpret_cast<float *>(scratch + parts.scalesAt);
-  const int64_t blocks = plan.b.extents.logicalScales.cols;
-  for (int64_t i = 0; i < kQuadCols && n0 + i < plan.n; ++i) {
-    const bool isLoaded = plan.b.loadBlockScalesOf4(buffers.b, matrix, n0 + i,
-                                                    scales, parts.scaleStride);
-    for (int64_t q = 0; q < kQuad; ++q) {
-      const int64_t n = n0 + i + q * kSmallCols;
-      if (n >= plan.n)
-        break;
-      float *own = scales + q * parts.scaleStride;
-      if (!isLoaded)
-        plan.b.loadBlockScales(buffers.b, matrix, n, 0, blocks, own);
-      std::fill(own + blocks, own + parts.scaleStride, 0.0f);
-      dotColumn(matrix, n, own, tile + q * kQuadCols + i);
-    }
   }
 }
 
 /// False: this row of A or this sum isn't finite.
 bool Run::dotFixedColumn(int64_t matrix, int64_t n, const float *scales,
-                         float *tile) {
+                         float *result) {
   const FixedRow &x = *fixedRow(matrix);
   if (!x.isFinite)
     return false;
-  *tile = getFixedDots().dot(plan.b.row(buffers.b, matrix, n), plan.k,
-                             scales ? plan.b.scheme.block_k : 0, scales, x);
-  return std::isfinite(*tile);
+  const FixedDotTable &dots = getFixedDots();
+  const uint8_t *row = plan.b.row(buffers.b, matrix, n);
+  if (plan.takesScaleCodes) {
+    const uint8_t *codes = plan.b.scaleGroups(buffers.b, matrix, n);
+    const int64_t stride = plan.b.scaleGroupStride();
+    // The next rows' scales: in tiles, four rows share a cache line.
+    if (n % 4 == 0 && stride > 4)
+      for (int64_t i = 0; i < plan.b.extents.logicalScales.cols; i += 4)
+        __builtin_prefetch(codes + i / 4 * stride + 64);
+    *result = dots.dotE4M3(row, plan.k, codes, stride, x);
+  } else {
+    *result =
+        dots.dot(row, plan.k, scales ? plan.b.scheme.block_k : 0, scales, x);
+  }
+  return std::isfinite(*result);
 }
 
 /// One row of B with all rows of A; results are kSmallCols apart.
 void Run::dotColumn(int64_t matrix, int64_t n, const float *scales,
                     float *tile) {
   const float *x = at<float>(plan.packedAt) + matrix * plan.m * plan.paddedK;
-  if (plan.isFixed && dotFixedColumn(matrix, n, scales, tile))
-    return;
   const DotTable &dots = getDots();
   const int64_t block = scales ? plan.b.scheme.block_k : 0;
   const uint8_t *row = plan.b.row(buffers.b, matrix, n);

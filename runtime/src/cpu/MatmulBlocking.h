@@ -21,11 +21,8 @@ namespace qmmrt::cpu {
 constexpr int64_t kAlignment = 64;
 /// Up to this many rows of a take the fused path.
 constexpr int64_t kSmallRows = 8;
-/// Columns of the result that one item of the small path makes; with
-/// loadBlockScalesOf4 they are kQuad runs, 32 columns from run to run.
+/// Columns of the result that one item of the small path makes.
 constexpr int64_t kSmallCols = 32;
-constexpr int64_t kQuad = 4;
-constexpr int64_t kQuadCols = kSmallCols / kQuad;
 constexpr int64_t kMaxBlockRows = 192;
 constexpr int64_t kMaxBlockCols = 128;
 constexpr int64_t kDepth = 256;
@@ -35,15 +32,13 @@ static_assert(kExactDepth % kDepth == 0, "flushed between slices of K");
 
 /// A worker's parts, in order.
 struct SmallScratch {
-  int64_t scaleStride; // from one row of a quad to the next
   int64_t scalesAt, tileAt, bytes;
   explicit SmallScratch(const MatmulPlan &plan) {
     // Scales are read a whole step at a time.
-    scaleStride = plan.b.hasBlocksInK
-                      ? align(plan.paddedK / plan.b.scheme.block_k + 16)
-                      : 0;
+    const int64_t scales =
+        plan.b.hasBlocksInK ? plan.paddedK / plan.b.scheme.block_k + 16 : 0;
     scalesAt = 0;
-    tileAt = align(kQuad * scaleStride * 4);
+    tileAt = align(scales * 4);
     bytes = align(tileAt + kSmallRows * kSmallCols * 4);
   }
   static int64_t align(int64_t value) {

@@ -218,7 +218,8 @@ Status Planner::layOut(unsigned numWorkers) {
                             plan.b.hasBlocksInK ? plan.b.scheme.block_k : 0);
   plan.isFixed = plan.isFused && plan.b.element() == QMM_DTYPE_E2M1 &&
                  plan.m == 1 && plan.k > 0;
-  plan.loadsQuads = plan.isFused && plan.b.hasTiledScales();
+  plan.takesScaleCodes = plan.isFixed && plan.b.hasScaleGroups() &&
+                         plan.b.scheme.block_k == kFixedBlock;
   plan.paddedK = roundUp(plan.k, kDotPad);
 
   const int tileRows = plan.kernels->tileRows;

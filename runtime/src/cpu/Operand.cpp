@@ -46,6 +46,15 @@ void Operand::loadBlockScales(const Buffers &buffers, int64_t matrix,
     constexpr int64_t kGather = 1024;
     uint8_t codes[kGather + 8];
     const uint8_t *base = scales + getScaleOffset(layout, logical, r, 0);
+    if (type == QMM_DTYPE_E4M3 && c0 % 4 == 0) {
+      const int64_t done =
+          getDots().loadTiledScales(base + c0 / 4 * 512, count, dst);
+      if (done > 0) {
+        dst += done;
+        c0 += done;
+        count -= done;
+      }
+    }
     while (count > 0) {
       const int64_t skip = c0 % 4, piece = std::min(count, kGather - skip);
       uint8_t *out = codes;
@@ -71,15 +80,6 @@ void Operand::loadBlockScales(const Buffers &buffers, int64_t matrix,
   for (int64_t i = 0; i < count; ++i)
     decodeRow(type, QMM_NIBBLES_NONE, first + i * stride * bytes, 0, 1,
               dst + i);
-}
-
-bool Operand::loadBlockScalesOf4(const Buffers &buffers, int64_t matrix,
-                                 int64_t row, float *dst,
-                                 int64_t stride) const {
-  const ScaleExtents &logical = extents.logicalScales;
-  const uint8_t *first = scaleMatrix(buffers, matrix) +
-                         getScaleOffset(layout, logical, scaleRow(row), 0);
-  return getDots().loadTiledScales(first, (logical.cols + 3) / 4, dst, stride);
 }
 
 void Operand::loadRowScales(const Buffers &buffers, int64_t matrix, int64_t row,

@@ -51,16 +51,20 @@ struct Operand {
   /// Block scales (c0 .. c0 + count) of a row, in f32.
   void loadBlockScales(const Buffers &buffers, int64_t matrix, int64_t row,
                        int64_t c0, int64_t count, float *dst) const;
-  /// Do loadBlockScalesOf4's rows lie together?
-  bool hasTiledScales() const {
-    return hasBlocksInK && layout.scales == QMM_SCALES_TILED_128X4 &&
-           scheme.scale == QMM_DTYPE_E4M3 && scheme.block_outer == 1;
+  /// Are a row's block scales E4M3 codes, four by four together?
+  bool hasScaleGroups() const {
+    return hasBlocksInK && scheme.scale == QMM_DTYPE_E4M3 &&
+           layout.scales != QMM_SCALES_OUTER_MAJOR;
   }
-  /// All block scales of the rows `row` (of the first 32 in 128), row + 32,
-  /// row + 64 and row + 96, `stride` (readable up to a multiple of 8) apart.
-  /// False: not by this way (a NaN).
-  bool loadBlockScalesOf4(const Buffers &buffers, int64_t matrix, int64_t row,
-                          float *dst, int64_t stride) const;
+  /// The first of them, and the bytes from one four to the next.
+  const uint8_t *scaleGroups(const Buffers &buffers, int64_t matrix,
+                             int64_t row) const {
+    return scaleMatrix(buffers, matrix) +
+           getScaleOffset(layout, extents.logicalScales, scaleRow(row), 0);
+  }
+  int64_t scaleGroupStride() const {
+    return layout.scales == QMM_SCALES_TILED_128X4 ? 512 : 4;
+  }
   /// Per row: everything but the scales of blocks in K.
   void loadRowScales(const Buffers &buffers, int64_t matrix, int64_t row,
                      int64_t count, float *dst) const;
