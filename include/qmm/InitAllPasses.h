@@ -14,6 +14,7 @@
 #define QMM_INITALLPASSES_H
 
 #include "qmm/Conversion/Passes.h"
+#include "qmm/Import/Passes.h"
 #include "qmm/Kernels/Host/Passes.h"
 #include "qmm/Pipelines/Stages.h"
 #include "qmm/Plan/Passes.h"
@@ -25,6 +26,7 @@ namespace mlir::qmm {
 inline void registerAllQMMPasses() {
   registerQMMConversionPasses();
   registerQMMHostKernelsPasses();
+  registerQMMImportPasses();
   registerQMMPipelinesPasses();
   registerQMMPlanPasses();
   registerQMMRecognizePasses();

@@ -12,9 +12,11 @@
 #include "Verify.h"
 #include "qmm/IR/QMM.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -31,6 +33,39 @@ OpFoldResult AssembleOp::fold(FoldAdaptor) {
       !llvm::equal(getComponents(), source.getComponents()))
     return {};
   return source.getInput();
+}
+
+namespace {
+/// Constant codes become the bytes that they stand for.
+struct PackConstantCodes : OpRewritePattern<AssembleOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(AssembleOp op,
+                                PatternRewriter &rewriter) const override {
+    Value data = op.getComponents().front();
+    DenseElementsAttr codes;
+    if (!isFloat4Tensor(data.getType()) ||
+        !matchPattern(data, m_Constant(&codes)))
+      return rewriter.notifyMatchFailure(op, "the data isn't constant codes");
+    RankedTensorType type =
+        getPackedFloat4Type(cast<RankedTensorType>(data.getType()));
+    SmallVector<int8_t> bytes(type.getNumElements());
+    for (auto [i, code] : llvm::enumerate(codes.getValues<APFloat>()))
+      bytes[i / 2] |= static_cast<int8_t>(code.bitcastToAPInt().getZExtValue()
+                                          << (i % 2 * 4));
+    Value packed = arith::ConstantOp::create(
+        rewriter, data.getLoc(),
+        DenseElementsAttr::get(type, ArrayRef<int8_t>(bytes)));
+    rewriter.modifyOpInPlace(
+        op, [&] { op.getComponentsMutable()[0].assign(packed); });
+    return success();
+  }
+};
+} // namespace
+
+void AssembleOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                             MLIRContext *context) {
+  patterns.add<PackConstantCodes>(context);
 }
 
 LogicalResult DisassembleOp::fold(FoldAdaptor,

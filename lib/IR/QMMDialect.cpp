@@ -73,6 +73,8 @@ static StringRef getViolatedKind(StringRef name, Attribute value) {
   if (name == QMMDialect::kConstantsAttr)
     return isDictionaryOf<ElementsAttr>(value) ? ""
                                                : "a dictionary of elements";
+  if (name == QMMDialect::kElementAttr)
+    return isa<TypeAttr>(value) ? "" : "a type";
   if (name == QMMDialect::kReasonAttr || name == QMMDialect::kStageAttr ||
       name == QMMDialect::kNameAttr)
     return isa<StringAttr>(value) ? "" : "a string";
@@ -185,6 +187,20 @@ qmm_dtype qmm::getRuntimeDType(Type type) {
       .Case([](Float4E2M1FNType) { return QMM_DTYPE_E2M1; })
       .Case([](Float8E8M0FNUType) { return QMM_DTYPE_E8M0; })
       .Default([](Type) { return QMM_DTYPE_NONE; });
+}
+
+bool qmm::isFloat4Tensor(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && isa<Float4E2M1FNType>(tensor.getElementType());
+}
+
+RankedTensorType qmm::getPackedFloat4Type(RankedTensorType type) {
+  if (type.getRank() == 0 || type.isDynamicDim(type.getRank() - 1) ||
+      type.getShape().back() % 2 != 0)
+    return {};
+  SmallVector<int64_t> shape(type.getShape());
+  shape.back() /= 2;
+  return RankedTensorType::get(shape, IntegerType::get(type.getContext(), 8));
 }
 
 bool qmm::isWideElementType(Type type) {

@@ -203,11 +203,17 @@ LogicalResult AssembleOp::verify() {
                          << " components, expected " << physical.size()
                          << " for " << getResult().getType();
   for (auto [index, component, expected] :
-       llvm::enumerate(getComponents().getTypes(), physical))
-    if (!areCompatible(cast<ShapedType>(component), expected))
+       llvm::enumerate(getComponents().getTypes(), physical)) {
+    auto type = cast<RankedTensorType>(component);
+    if (index == 0 && isFloat4Tensor(type) &&
+        getResult().getType().getLayout().getNibbles() == NibbleOrder::LoFirst)
+      if (RankedTensorType packed = getPackedFloat4Type(type))
+        type = packed;
+    if (!areCompatible(type, expected))
       return emitOpError() << "component " << index << " is " << component
                            << ", expected " << expected << " for "
                            << getResult().getType();
+  }
   return success();
 }
 

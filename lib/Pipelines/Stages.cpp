@@ -13,6 +13,7 @@
 #include "qmm/Pipelines/Stages.h"
 
 #include "qmm/Conversion/Passes.h"
+#include "qmm/Import/Passes.h"
 #include "qmm/Kernels/Host/Passes.h"
 #include "qmm/Plan/Passes.h"
 #include "qmm/Recognize/Passes.h"
@@ -49,6 +50,8 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
                                    const PipelineOptions &options) {
   switch (stage) {
   case Stage::Input: {
+    // First: upstream passes crash on ops that they don't know.
+    pm.addPass(createImportStableHLO());
     pm.addPass(createCheckInput());
     pm.addPass(createInlinerPass());
     pm.addPass(createSymbolDCEPass());

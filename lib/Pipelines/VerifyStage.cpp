@@ -132,10 +132,53 @@ LogicalResult mlir::qmm::verifyStage(ModuleOp module, Stage stage) {
   return success(ok);
 }
 
+/// A program has no calls, so no function may call itself, directly or not.
+static LogicalResult checkRecursion(ModuleOp module) {
+  SymbolTable symbols(module);
+  struct Frame {
+    func::FuncOp function;
+    SmallVector<func::CallOp> calls;
+  };
+  SmallVector<Frame> stack;
+  llvm::DenseMap<Operation *, bool> isOpen; // absent: not seen
+  auto enter = [&](func::FuncOp function) {
+    isOpen[function] = true;
+    Frame frame{function, {}};
+    function.walk([&](func::CallOp call) { frame.calls.push_back(call); });
+    stack.push_back(std::move(frame));
+  };
+  for (auto root : module.getOps<func::FuncOp>()) {
+    if (isOpen.contains(root))
+      continue;
+    enter(root);
+    while (!stack.empty()) {
+      if (stack.back().calls.empty()) {
+        isOpen[stack.back().function] = false;
+        stack.pop_back();
+        continue;
+      }
+      func::CallOp call = stack.back().calls.pop_back_val();
+      auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+      if (!callee)
+        continue;
+      auto seen = isOpen.find(callee);
+      if (seen == isOpen.end())
+        enter(callee);
+      else if (seen->second)
+        return call.emitOpError("calls '@")
+               << call.getCallee()
+               << "', which leads here: calls are inlined, and recursion can't "
+                  "be";
+    }
+  }
+  return success();
+}
+
 namespace {
 struct CheckInput : qmm::impl::CheckInputBase<CheckInput> {
   void runOnOperation() override {
-    if (failed(verifyStage(getOperation(), Stage::Input)))
+    if (failed(verifyStage(getOperation(), Stage::Input)) ||
+        failed(checkRecursion(getOperation())))
       signalPassFailure();
     markAllAnalysesPreserved();
   }

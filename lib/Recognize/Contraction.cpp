@@ -82,10 +82,8 @@ static void collectFactors(const ElementExpr *expr,
 
 static llvm::SmallBitVector getLoops(const ElementExpr *expr,
                                      unsigned numLoops) {
-  llvm::SmallBitVector loops(numLoops);
-  for (unsigned loop = 0; loop < numLoops; ++loop)
-    if (expr->dependsOn(loop))
-      loops.set(loop);
+  llvm::SmallBitVector loops = expr->loops;
+  loops.resize(numLoops);
   return loops;
 }
 

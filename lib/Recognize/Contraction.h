@@ -32,9 +32,6 @@ struct Refusal {
 
 std::string str(Type type);
 
-/// An element type of a scheme.
-bool isCodeType(Type type);
-
 /// sum over k of a * b, where a doesn't depend on the loops n nor b on m.
 struct Contraction {
   linalg::LinalgOp op;

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace mlir::qmm;
@@ -25,37 +26,73 @@ bool ElementExpr::isOp(StringRef name) const {
   return kind == Kind::Op && op->getName().getStringRef() == name;
 }
 
-bool ElementExpr::isUniform() const {
-  auto isConstant = [](AffineExpr e) { return isa<AffineConstantExpr>(e); };
-  switch (kind) {
-  case Kind::Constant:
-    return true;
-  case Kind::Leaf:
-    return !origin.index || llvm::all_of(origin.index.getResults(), isConstant);
-  case Kind::Moved:
-    return llvm::all_of(origin.index.getResults(), isConstant) ||
-           operands[0]->isUniform();
-  case Kind::Op:
-    return llvm::all_of(operands,
-                        [](const ElementExpr *e) { return e->isUniform(); });
+bool ElementExpr::stands() const {
+  Value value = origin.tensor;
+  if (!value || kind == Kind::Moved)
+    return false;
+  if (isa<RankedTensorType>(value.getType()))
+    return getElementTypeOrSelf(value.getType()) == type;
+  return kind == Kind::Leaf && !isa_and_nonnull<linalg::LinalgOp>(
+                                   value.getParentRegion()->getParentOp());
+}
+
+bool mlir::qmm::isCodeType(Type type) {
+  return isa<Float8E4M3FNType, Float8E5M2Type, Float4E2M1FNType>(type) ||
+         type.isSignlessInteger(8);
+}
+
+/// The operands that codes would be in, of an op that can be part of a
+/// dequantization.
+static ArrayRef<const ElementExpr *> getCodeOperands(const ElementExpr &expr) {
+  ArrayRef<const ElementExpr *> operands(expr.operands);
+  if (expr.kind == ElementExpr::Kind::Moved)
+    return operands;
+  if (expr.kind != ElementExpr::Kind::Op)
+    return {};
+  if (isa<arith::MulFOp>(expr.op))
+    return operands;
+  if (isa<arith::SelectOp>(expr.op))
+    return operands.drop_front();
+  if (isa<arith::ExtFOp, arith::TruncFOp, arith::SIToFPOp, arith::ExtSIOp,
+          arith::DivFOp, arith::ScalingExtFOp>(expr.op))
+    return operands.take_front();
+  return {};
+}
+
+const ElementExpr *ElementTracer::add(ElementExpr expr) {
+  auto join = [&](const llvm::SmallBitVector &loops) {
+    if (loops.size() > expr.loops.size())
+      expr.loops.resize(loops.size());
+    expr.loops |= loops;
+  };
+  expr.loops.clear();
+  if (expr.kind == ElementExpr::Kind::Op) {
+    for (const ElementExpr *operand : expr.operands)
+      join(operand->loops);
+  } else if (expr.kind != ElementExpr::Kind::Constant && expr.origin.index) {
+    expr.loops.resize(expr.origin.index.getNumDims());
+    for (unsigned dim = 0; dim < expr.loops.size(); ++dim)
+      if (expr.origin.index.isFunctionOfDim(dim))
+        expr.loops.set(dim);
   }
-  llvm_unreachable("covered switch");
+  expr.isMaterializable =
+      expr.kind == ElementExpr::Kind::Constant || expr.stands() ||
+      (expr.kind != ElementExpr::Kind::Leaf &&
+       llvm::all_of(expr.operands, [](const ElementExpr *operand) {
+         return operand->isMaterializable;
+       }));
+  expr.mayHoldCodes =
+      isCodeType(expr.type) ||
+      llvm::any_of(getCodeOperands(expr), [](const ElementExpr *operand) {
+        return operand->mayHoldCodes;
+      });
+  nodes.push_back(std::move(expr));
+  return &nodes.back();
 }
 
-bool ElementExpr::dependsOn(unsigned dim) const {
-  if (kind == Kind::Op)
-    return llvm::any_of(
-        operands, [&](const ElementExpr *e) { return e->dependsOn(dim); });
-  return kind != Kind::Constant && origin.index &&
-         origin.index.isFunctionOfDim(dim);
-}
-
-ElementExpr *ElementTracer::create(ElementExpr::Kind kind, Type type) {
-  nodes.push_back(std::make_unique<ElementExpr>());
-  nodes.back()->kind = kind;
-  nodes.back()->type = type;
-  return nodes.back().get();
-}
+/// How many tensors a trace goes through: chains of ops are no dequantizations,
+/// and the stack isn't endless.
+constexpr unsigned kMaxDepth = 64;
 
 /// The value of a float or integer constant, if `attribute` is one.
 static std::optional<double> getConstant(Attribute attribute) {
@@ -69,6 +106,12 @@ static std::optional<double> getConstant(Attribute attribute) {
 }
 
 const ElementExpr *ElementTracer::trace(Element element) {
+  ElementExpr expr;
+  expr.kind = ElementExpr::Kind::Leaf;
+  expr.type = getElementTypeOrSelf(element.tensor.getType());
+  expr.origin = element;
+  if (depth == kMaxDepth)
+    return add(std::move(expr));
   auto [it, isNew] = memo.try_emplace({element.tensor, element.index}, nullptr);
   if (!isNew)
     return it->second;
@@ -77,17 +120,16 @@ const ElementExpr *ElementTracer::trace(Element element) {
     return expr;
   };
 
-  Type type = getElementTypeOrSelf(element.tensor.getType());
   Attribute attribute;
   if (matchPattern(element.tensor, m_Constant(&attribute)))
     if (std::optional<double> value = getConstant(attribute)) {
-      ElementExpr *expr = create(ElementExpr::Kind::Constant, type);
-      expr->constant = *value;
-      expr->origin = element;
-      return finish(expr);
+      expr.kind = ElementExpr::Kind::Constant;
+      expr.constant = *value;
+      return finish(add(std::move(expr)));
     }
 
   if (element.index) {
+    llvm::SaveAndRestore deeper(depth, depth + 1);
     const ElementExpr *traced = nullptr;
     if (auto op = element.tensor.getDefiningOp<linalg::LinalgOp>())
       traced = traceLinalg(element, op);
@@ -96,9 +138,7 @@ const ElementExpr *ElementTracer::trace(Element element) {
     if (traced)
       return finish(traced);
   }
-  ElementExpr *leaf = create(ElementExpr::Kind::Leaf, type);
-  leaf->origin = element;
-  return finish(leaf);
+  return finish(add(std::move(expr)));
 }
 
 const ElementExpr *ElementTracer::traceLinalg(Element element,
@@ -116,10 +156,9 @@ const ElementExpr *ElementTracer::traceLinalg(Element element,
       op.getBlock()->getTerminator()->getOperand(result), op, loops);
   if (body->origin.tensor || body->kind == ElementExpr::Kind::Moved)
     return body; // a broadcast: the value already stands elsewhere
-  ElementExpr *expr = create(body->kind, body->type);
-  *expr = *body;
-  expr->origin = element;
-  return expr;
+  ElementExpr expr = *body;
+  expr.origin = element;
+  return add(std::move(expr));
 }
 
 /// The indices into the expanded tensor of a reassociation, from those into the
@@ -218,14 +257,14 @@ const ElementExpr *ElementTracer::traceMovement(Element element) {
     if (!padding || !matchPattern(padding, m_AnyZeroFloat()))
       return nullptr;
   }
-  ElementExpr *moved =
-      create(ElementExpr::Kind::Moved, resultType.getElementType());
-  moved->op = op;
-  moved->origin = element;
-  moved->operands.push_back(
-      trace({source, AffineMap::getMultiDimIdentityMap(sourceType.getRank(),
-                                                       context)}));
-  return moved;
+  ElementExpr moved;
+  moved.kind = ElementExpr::Kind::Moved;
+  moved.type = resultType.getElementType();
+  moved.op = op;
+  moved.origin = element;
+  moved.operands.push_back(trace({source, AffineMap::getMultiDimIdentityMap(
+                                              sourceType.getRank(), context)}));
+  return add(std::move(moved));
 }
 
 const ElementExpr *ElementTracer::traceScalar(Value scalar, linalg::LinalgOp op,
@@ -241,10 +280,12 @@ const ElementExpr *ElementTracer::traceScalar(Value scalar, linalg::LinalgOp op,
   Attribute attribute;
   if (matchPattern(scalar, m_Constant(&attribute)))
     if (std::optional<double> value = getConstant(attribute)) {
-      ElementExpr *expr = create(ElementExpr::Kind::Constant, scalar.getType());
-      expr->constant = *value;
-      expr->origin = {scalar, AffineMap()};
-      return expr;
+      ElementExpr expr;
+      expr.kind = ElementExpr::Kind::Constant;
+      expr.type = scalar.getType();
+      expr.constant = *value;
+      expr.origin = {scalar, AffineMap()};
+      return add(std::move(expr));
     }
   Operation *definition = scalar.getDefiningOp();
   // The element of a tensor of rank 0, read inside or outside.
@@ -268,62 +309,87 @@ const ElementExpr *ElementTracer::traceScalar(Value scalar, linalg::LinalgOp op,
       value.convert(cast<FloatType>(scalar.getType()).getFloatSemantics(),
                     APFloat::rmNearestTiesToEven, &losesInfo);
       if (!losesInfo) {
-        ElementExpr *expr =
-            create(ElementExpr::Kind::Constant, scalar.getType());
-        expr->constant = operands[0]->constant;
-        return expr;
+        ElementExpr expr;
+        expr.kind = ElementExpr::Kind::Constant;
+        expr.type = scalar.getType();
+        expr.constant = operands[0]->constant;
+        return add(std::move(expr));
       }
     }
-    ElementExpr *expr = create(ElementExpr::Kind::Op, scalar.getType());
-    expr->op = definition;
-    expr->operands = std::move(operands);
-    return expr;
+    ElementExpr expr;
+    expr.kind = ElementExpr::Kind::Op;
+    expr.type = scalar.getType();
+    expr.op = definition;
+    expr.operands = std::move(operands);
+    return add(std::move(expr));
   }
-  ElementExpr *leaf = create(ElementExpr::Kind::Leaf, scalar.getType());
+  ElementExpr leaf;
+  leaf.kind = ElementExpr::Kind::Leaf;
+  leaf.type = scalar.getType();
   // linalg.index and the like depend on the loops: say so with a loop's map.
-  leaf->origin = {scalar, definition && definition->getBlock() == op.getBlock()
-                              ? loops
-                              : AffineMap()};
-  return leaf;
+  leaf.origin = {scalar, definition && definition->getBlock() == op.getBlock()
+                             ? loops
+                             : AffineMap()};
+  return add(std::move(leaf));
 }
 
-const ElementExpr *ElementTracer::substitute(const ElementExpr *expr,
+const ElementExpr *ElementTracer::substitute(const ElementExpr *root,
                                              ArrayRef<AffineExpr> replacements,
                                              ArrayRef<int64_t> extents) {
-  ElementExpr *copy = create(expr->kind, expr->type);
-  *copy = *expr;
-  if (copy->origin.tensor && copy->origin.index) {
-    SmallVector<AffineExpr> results;
-    for (AffineExpr result : copy->origin.index.getResults())
-      results.push_back(simplifyInExtents(
-          result.replaceDimsAndSymbols(replacements, {}), extents));
-    copy->origin.index = AffineMap::get(extents.size(), 0, results,
-                                        copy->origin.index.getContext());
-  }
-  if (expr->kind == ElementExpr::Kind::Op)
-    for (const ElementExpr *&operand : copy->operands)
-      operand = substitute(operand, replacements, extents);
-  return copy;
+  llvm::DenseMap<const ElementExpr *, const ElementExpr *> done;
+  std::function<const ElementExpr *(const ElementExpr *)> visit =
+      [&](const ElementExpr *expr) -> const ElementExpr * {
+    if (const ElementExpr *known = done.lookup(expr))
+      return known;
+    ElementExpr copy = *expr;
+    if (copy.origin.tensor && copy.origin.index) {
+      SmallVector<AffineExpr> results;
+      for (AffineExpr result : copy.origin.index.getResults())
+        results.push_back(simplifyInExtents(
+            result.replaceDimsAndSymbols(replacements, {}), extents));
+      copy.origin.index = AffineMap::get(extents.size(), 0, results,
+                                         copy.origin.index.getContext());
+    }
+    if (expr->kind == ElementExpr::Kind::Op)
+      for (const ElementExpr *&operand : copy.operands)
+        operand = visit(operand);
+    return done[expr] = add(std::move(copy));
+  };
+  return visit(root);
+}
+
+const ElementExpr *ElementTracer::getLeaf(const ElementExpr *expr) {
+  if (!expr->stands() || expr->kind != ElementExpr::Kind::Op)
+    return expr;
+  ElementExpr leaf;
+  leaf.kind = ElementExpr::Kind::Leaf;
+  leaf.type = expr->type;
+  leaf.origin = expr->origin;
+  return add(std::move(leaf));
 }
 
 const ElementExpr *ElementTracer::move(const ElementExpr *moved,
                                        const ElementExpr *inner) {
-  ElementExpr *copy = create(ElementExpr::Kind::Moved, inner->type);
-  copy->op = moved->op;
-  copy->origin = moved->origin;
-  copy->operands.push_back(inner);
-  return copy;
+  ElementExpr copy = *moved;
+  copy.type = inner->type;
+  copy.operands.assign({inner});
+  return add(std::move(copy));
 }
 
 const ElementExpr *ElementTracer::mask(const ElementExpr *masked,
                                        unsigned operand,
                                        const ElementExpr *inner) {
-  ElementExpr *zero = create(ElementExpr::Kind::Constant, inner->type);
-  ElementExpr *copy = create(ElementExpr::Kind::Op, inner->type);
-  copy->op = masked->op;
-  copy->operands.assign({masked->operands[0], zero, zero});
-  copy->operands[operand] = inner;
-  return copy;
+  ElementExpr zero;
+  zero.kind = ElementExpr::Kind::Constant;
+  zero.type = inner->type;
+  const ElementExpr *zeros = add(std::move(zero));
+  ElementExpr copy;
+  copy.kind = ElementExpr::Kind::Op;
+  copy.type = inner->type;
+  copy.op = masked->op;
+  copy.operands.assign({masked->operands[0], zeros, zeros});
+  copy.operands[operand] = inner;
+  return add(std::move(copy));
 }
 
 const ElementExpr *mlir::qmm::stripExtensions(const ElementExpr *expr) {

@@ -20,8 +20,9 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/SmallBitVector.h"
 
-#include <memory>
+#include <deque>
 
 namespace mlir::qmm {
 
@@ -47,12 +48,28 @@ struct ElementExpr {
   SmallVector<const ElementExpr *> operands; // Op, Moved
   double constant = 0;                       // Constant
 
+  // Of the whole expression, kept so that no question walks it: shared operands
+  // make a walk exponential.
+  /// The loops that leaves depend on.
+  llvm::SmallBitVector loops;
+  /// Can it be computed again outside the ops it was traced through?
+  bool isMaterializable = false;
+  /// Is there an element type of a scheme where a dequantization would have it?
+  bool mayHoldCodes = false;
+
   bool isOp(StringRef name) const;
-  /// Does no leaf depend on a loop: one value for the whole tensor?
-  bool isUniform() const;
-  /// Does a leaf depend on loop `dim`?
-  bool dependsOn(unsigned dim) const;
+  /// One value for the whole tensor?
+  bool isUniform() const { return loops.none(); }
+  bool dependsOn(unsigned dim) const {
+    return dim < loops.size() && loops.test(dim);
+  }
+  /// Does the value stand in a tensor, or is it a scalar from outside of every
+  /// body?
+  bool stands() const;
 };
+
+/// An element type of a scheme.
+bool isCodeType(Type type);
 
 /// Owns the nodes; tracing the same element twice gives the same node.
 class ElementTracer {
@@ -69,6 +86,9 @@ public:
                                 ArrayRef<AffineExpr> replacements,
                                 ArrayRef<int64_t> extents);
 
+  /// A value that stands somewhere, whatever it is computed from.
+  const ElementExpr *getLeaf(const ElementExpr *expr);
+
   /// `inner` moved as `moved` is; and codes where `masked`, an arith.select
   /// between a value and zero, has the value.
   const ElementExpr *move(const ElementExpr *moved, const ElementExpr *inner);
@@ -78,9 +98,11 @@ public:
 private:
   const ElementExpr *traceLinalg(Element element, linalg::LinalgOp op);
   const ElementExpr *traceMovement(Element element);
-  ElementExpr *create(ElementExpr::Kind kind, Type type);
+  /// Keeps `expr`, complete but for what is known of the whole.
+  const ElementExpr *add(ElementExpr expr);
 
-  std::vector<std::unique_ptr<ElementExpr>> nodes;
+  unsigned depth = 0;
+  std::deque<ElementExpr> nodes;
   llvm::DenseMap<std::pair<Value, AffineMap>, const ElementExpr *> memo;
 };
 
@@ -94,9 +116,6 @@ AffineExpr simplifyInExtents(AffineExpr expr, ArrayRef<int64_t> extents);
 /// of a domain of `shape`; nullopt if the tensor isn't exactly that domain.
 std::optional<SmallVector<int64_t>> getPermutation(Element element,
                                                    ArrayRef<int64_t> shape);
-
-/// Can `expr` be computed again outside the ops it was traced through?
-bool isMaterializable(const ElementExpr *expr);
 
 /// A materializable expression over the dims of a domain of `sizes` as a tensor
 /// of that domain: the tensor where it stands, or computed as the program does.

@@ -50,26 +50,6 @@ mlir::qmm::getPermutation(Element element, ArrayRef<int64_t> shape) {
   return permutation;
 }
 
-/// Does the value stand in a tensor, or is it a scalar from outside of every
-/// body?
-static bool stands(const ElementExpr *expr) {
-  if (!expr->origin.tensor)
-    return false;
-  if (isa<RankedTensorType>(expr->origin.tensor.getType()))
-    return getElementTypeOrSelf(expr->origin.tensor.getType()) == expr->type &&
-           expr->kind != ElementExpr::Kind::Moved;
-  Value scalar = expr->origin.tensor;
-  Region *region = scalar.getParentRegion();
-  return expr->kind == ElementExpr::Kind::Leaf &&
-         !isa_and_nonnull<linalg::LinalgOp>(region->getParentOp());
-}
-
-bool mlir::qmm::isMaterializable(const ElementExpr *expr) {
-  return expr->kind == ElementExpr::Kind::Constant || stands(expr) ||
-         (expr->kind != ElementExpr::Kind::Leaf &&
-          llvm::all_of(expr->operands, isMaterializable));
-}
-
 /// The movement `op`, of `source`.
 static Value replay(OpBuilder &builder, Operation *op, Value source) {
   Type element = getElementTypeOrSelf(source.getType());
@@ -118,6 +98,8 @@ struct FusedOp {
   }
 
   void collect(const ElementExpr *expr) {
+    if (!collected.insert(expr).second)
+      return;
     if (expr->kind == ElementExpr::Kind::Constant)
       return;
     if (expr->kind == ElementExpr::Kind::Moved) {
@@ -157,6 +139,8 @@ struct FusedOp {
   Value build(OpBuilder &body, const ElementExpr *expr, ValueRange arguments) {
     if (auto it = inputOf.find(expr); it != inputOf.end())
       return arguments[it->second];
+    if (Value value = built.lookup(expr))
+      return value;
     switch (expr->kind) {
     case ElementExpr::Kind::Constant: {
       TypedAttr value =
@@ -179,13 +163,14 @@ struct FusedOp {
         mapping.map(value, build(body, operand, arguments));
       Operation *copy = body.clone(*expr->op, mapping);
       copy->getResult(0).setType(expr->type);
-      return copy->getResult(0);
+      return built[expr] = copy->getResult(0);
     }
     }
     llvm_unreachable("covered switch");
   }
 
-  DenseMap<const ElementExpr *, Value> moved;
+  llvm::SmallPtrSet<const ElementExpr *, 16> collected;
+  DenseMap<const ElementExpr *, Value> moved, built;
 };
 } // namespace
 
@@ -267,7 +252,7 @@ Value mlir::qmm::materialize(OpBuilder &builder, Location loc,
           builder, loc,
           DenseElementsAttr::get(
               resultType, builder.getFloatAttr(floatType, expr->constant)));
-  if (stands(expr) && type == expr->type)
+  if (expr->stands() && type == expr->type)
     if (auto permutation = getPermutation(expr->origin, shape)) {
       if (isIdentityPermutation(*permutation))
         return expr->origin.tensor;
@@ -276,7 +261,7 @@ Value mlir::qmm::materialize(OpBuilder &builder, Location loc,
                                          empty, *permutation)
           ->getResult(0);
     }
-  if (stands(expr) && type == expr->type)
+  if (expr->stands() && type == expr->type)
     if (Value value = reshapeOrSlice(builder, loc, expr->origin, shape, sizes))
       return value;
   FusedOp fused(builder, loc, rank);
@@ -303,7 +288,7 @@ Value mlir::qmm::materialize(OpBuilder &builder, Location loc,
 
 Value mlir::qmm::materializeScalar(OpBuilder &builder, Location loc,
                                    const ElementExpr *expr) {
-  if (!isMaterializable(expr))
+  if (!expr->isMaterializable)
     return {};
   // Whatever the index of a uniform value is, it has no loops.
   if (expr->origin.index && expr->origin.index.getNumResults() == 0 &&

@@ -60,6 +60,7 @@ const ElementExpr *OperandBuilder::normalize(const ElementExpr *expr) {
 FailureOr<Value> OperandBuilder::buildTensor(const ElementExpr *expr,
                                              Refusal &refusal) {
   unsigned rank = groups.size();
+  expr = tracer.getLeaf(expr);
   if (isFloat4(expr->type)) {
     const ElementExpr *normal = isNormal ? normalize(expr) : expr;
     if (!isNormal || normal->kind != ElementExpr::Kind::Leaf ||
@@ -364,7 +365,7 @@ FailureOr<Value> OperandBuilder::buildCodes(const OperandMatch &match,
   auto inPlace = [&](const ElementExpr *expr) -> Value {
     if (!isNormal || !wholeBlocks || isFloat4(expr->type))
       return {};
-    const ElementExpr *normal = normalize(expr);
+    const ElementExpr *normal = normalize(tracer.getLeaf(expr));
     if (normal->kind == ElementExpr::Kind::Moved || !normal->origin.tensor ||
         getElementTypeOrSelf(normal->origin.tensor) != expr->type)
       return {};

@@ -19,11 +19,6 @@
 using namespace mlir;
 using namespace mlir::qmm;
 
-bool mlir::qmm::isCodeType(Type type) {
-  return isa<Float8E4M3FNType, Float8E5M2Type, Float4E2M1FNType>(type) ||
-         type.isSignlessInteger(8);
-}
-
 static double getLargest(Type type) {
   return APFloat::getLargest(cast<FloatType>(type).getFloatSemantics())
       .convertToDouble();
@@ -65,7 +60,7 @@ mlir::qmm::matchQuantize(const ElementExpr *codes) {
     return std::nullopt;
   const ElementExpr *input = stripExtensions(quotient->operands[0]);
   if (!isa<Float32Type, BFloat16Type, Float16Type>(input->type) ||
-      !isMaterializable(input) || !isMaterializable(quotient->operands[1]))
+      !input->isMaterializable || !quotient->operands[1]->isMaterializable)
     return std::nullopt;
   return QuantizeMatch{input, stripExtensions(quotient->operands[1]),
                        quotient->type};
@@ -145,8 +140,10 @@ const ElementExpr *Dequantization::findScaled(const ElementExpr *expr) {
 }
 
 const ElementExpr *Dequantization::findCodes(const ElementExpr *expr) {
+  if (!expr->mayHoldCodes || !refusal.reason.empty())
+    return nullptr;
   if (isCodeType(expr->type) &&
-      (isa<FloatType>(expr->type) || isMaterializable(expr)))
+      (isa<FloatType>(expr->type) || expr->isMaterializable))
     return expr;
   if (expr->kind == ElementExpr::Kind::Moved)
     return findMoved(expr);
@@ -205,10 +202,10 @@ mlir::qmm::matchOperand(ElementTracer &tracer,
   }
   if (match.codes) {
     for (const ScaleFactor &scale : match.scales)
-      if (!isMaterializable(scale.expr))
+      if (!scale.expr->isMaterializable)
         return refusal.set("its scale is computed inside of an op, from values "
                            "that can't be had outside");
-    if (isMaterializable(match.codes)) {
+    if (match.codes->isMaterializable) {
       match.quantize = matchQuantize(match.codes);
       return match;
     }
@@ -225,7 +222,7 @@ mlir::qmm::matchOperand(ElementTracer &tracer,
       wide.wide = wide.wide->operands[0];
     return refusal.set("an operand has element type " + str(wide.wide->type));
   }
-  if (!isMaterializable(wide.wide))
+  if (!wide.wide->isMaterializable)
     return refusal.set("an operand is computed inside of it, from values that "
                        "can't be had outside");
   if (!isa<Float32Type, BFloat16Type, Float16Type>(wide.wide->type))

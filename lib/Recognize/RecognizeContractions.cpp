@@ -96,7 +96,7 @@ LogicalResult Rewriter::matchInitial(const Contraction &contraction,
     return success();
   const ElementExpr *value = stripExtensions(init);
   if (!isa<Float32Type, BFloat16Type, Float16Type>(value->type) ||
-      !isMaterializable(value))
+      !value->isMaterializable)
     return refusal.set("it accumulates into values of type " + str(init->type) +
                        " that aren't zeros");
   bool perColumn = llvm::none_of(

@@ -50,3 +50,21 @@ func.func @function_value() -> ((!qmm.tensor<64x256xbf16, fp8>) -> ()) {
   %f = func.constant @callee : (!qmm.tensor<64x256xbf16, fp8>) -> ()
   return %f : (!qmm.tensor<64x256xbf16, fp8>) -> ()
 }
+
+// -----
+
+func.func @float4_user(%x: tensor<8x256xf4E2M1FN>) -> tensor<4x256xf4E2M1FN> {
+  // expected-error @+1 {{has a value of type 'tensor<8x256xf4E2M1FN>', and only qmm.assemble takes such codes, two of which share a byte}}
+  %y = tensor.extract_slice %x[0, 0] [4, 256] [1, 1] : tensor<8x256xf4E2M1FN> to tensor<4x256xf4E2M1FN>
+  return %y : tensor<4x256xf4E2M1FN>
+}
+
+// -----
+
+// expected-error @+1 {{'func.func' op has a value of type 'tensor<8x3xf4E2M1FN>', expected a last extent that is static and even: two codes share a byte}}
+func.func private @float4_odd(tensor<8x3xf4E2M1FN>)
+
+// -----
+
+// expected-error @+1 {{'func.func' op has a value of type 'tensor<8x?xf4E2M1FN>', expected a last extent that is static and even}}
+func.func private @float4_dynamic(tensor<8x?xf4E2M1FN>)

@@ -14,6 +14,27 @@ func.func @assemble(%data: tensor<?x256xf8E4M3FN>, %scale: tensor<f32>)
   return %q : !qmm.tensor<16x256xbf16, fp8>
 }
 
+// Codes of f4E2M1FN are packed bytes, and callers still see the codes.
+// CHECK-LABEL: func @float4
+// CHECK-SAME: (%[[DATA:[^:]*]]: tensor<4x64xi8> {bufferization.writable = false, qmm.element = f4E2M1FN, qmm.name = "w"}, %[[SCALE:[^:]*]]: tensor<2x2x4xf8E8M0FNU>
+// CHECK-SAME: -> (tensor<2x2x64xi8>, tensor<2x2x4xf8E8M0FNU>)
+// CHECK-NEXT: %[[E:.*]] = tensor.expand_shape %[[DATA]] {{\[\[}}0, 1], [2]] output_shape [2, 2, 64] : tensor<4x64xi8> into tensor<2x2x64xi8>
+// CHECK-NEXT: return %[[E]], %[[SCALE]]
+func.func @float4(%data: tensor<4x128xf4E2M1FN> {qmm.name = "w"}, %scale: tensor<2x2x4xf8E8M0FNU>)
+    -> !qmm.tensor<2x2x128xbf16, mxfp4, nibbles = lo_first> {
+  %e = tensor.expand_shape %data [[0, 1], [2]] output_shape [2, 2, 128] : tensor<4x128xf4E2M1FN> into tensor<2x2x128xf4E2M1FN>
+  %q = qmm.assemble %e, %scale : tensor<2x2x128xf4E2M1FN>, tensor<2x2x4xf8E8M0FNU> -> !qmm.tensor<2x2x128xbf16, mxfp4, nibbles = lo_first>
+  return %q : !qmm.tensor<2x2x128xbf16, mxfp4, nibbles = lo_first>
+}
+
+// CHECK-LABEL: func @float4_result
+// CHECK-SAME: -> (tensor<4x64xi8> {qmm.element = f4E2M1FN})
+// CHECK-NEXT: tensor.collapse_shape %{{.*}} {{\[\[}}0, 1], [2]] : tensor<2x2x64xi8> into tensor<4x64xi8>
+func.func @float4_result(%x: tensor<2x2x128xf4E2M1FN>) -> tensor<4x128xf4E2M1FN> {
+  %c = tensor.collapse_shape %x [[0, 1], [2]] : tensor<2x2x128xf4E2M1FN> into tensor<4x128xf4E2M1FN>
+  return %c : tensor<4x128xf4E2M1FN>
+}
+
 // CHECK-LABEL: func @disassemble
 // CHECK-SAME: %[[DATA:[^:]*]]: tensor<?x128xi8> {{{.*}}}, %[[SCALE:[^:]*]]: tensor<?x16xf8E4M3FN> {{{.*}}}, %[[TS:[^:]*]]: tensor<f32>
 // CHECK-NEXT: return %[[DATA]], %[[SCALE]], %[[TS]] : tensor<?x128xi8>, tensor<?x16xf8E4M3FN>, tensor<f32>

@@ -11,6 +11,16 @@ func.func @assemble_of_disassemble(%w: !qmm.tensor<8x256xbf16, nvfp4, nibbles = 
 }
 
 // The same bytes read as another type are another value.
+// Codes 1, 2, 3 and 9 two by two, the first one in the low nibble.
+// CHECK-LABEL: func @assemble_of_constant_codes
+// CHECK: %[[BYTES:.*]] = arith.constant dense<{{.*}}33, -109{{.*}}> : tensor<1x2xi8>
+// CHECK: qmm.assemble %[[BYTES]], %{{.*}} : tensor<1x2xi8>, tensor<1x1xf32>
+func.func @assemble_of_constant_codes(%s: tensor<1x1xf32>) -> !qmm.tensor<1x4xf32, f4E2M1FN block = [1, 4] scale = f32, nibbles = lo_first> {
+  %d = arith.constant dense<[[0.5, 1.0, 1.5, -0.5]]> : tensor<1x4xf4E2M1FN>
+  %q = qmm.assemble %d, %s : tensor<1x4xf4E2M1FN>, tensor<1x1xf32> -> !qmm.tensor<1x4xf32, f4E2M1FN block = [1, 4] scale = f32, nibbles = lo_first>
+  return %q : !qmm.tensor<1x4xf32, f4E2M1FN block = [1, 4] scale = f32, nibbles = lo_first>
+}
+
 // CHECK-LABEL: func @assemble_of_disassemble_as_another_type
 func.func @assemble_of_disassemble_as_another_type(%w: !qmm.tensor<8x256xbf16, nvfp4, nibbles = hi_first>)
     -> !qmm.tensor<8x256xbf16, nvfp4, nibbles = lo_first> {

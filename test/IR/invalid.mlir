@@ -361,6 +361,30 @@ func.func @f(%d: tensor<8x256xf8E4M3FN>, %s: tensor<8x8xf8E8M0FNU>) {
 
 // -----
 
+// qmm.assemble 1: codes that aren't bytes are lo_first
+func.func @f(%d: tensor<8x256xf4E2M1FN>, %s: tensor<8x16xf8E4M3FN>, %t: tensor<f32>) {
+  // expected-error @below {{'qmm.assemble' op component 0 is 'tensor<8x256xf4E2M1FN>', expected 'tensor<8x128xi8>' for '!qmm.tensor<8x256xbf16, nvfp4, nibbles = hi_first>'}}
+  %0 = qmm.assemble %d, %s, %t : tensor<8x256xf4E2M1FN>, tensor<8x16xf8E4M3FN>, tensor<f32> -> !qmm.tensor<8x256xbf16, nvfp4, nibbles = hi_first>
+  return
+}
+
+// -----
+
+// qmm.assemble 1: codes that aren't bytes have twice the last extent
+func.func @f(%d: tensor<8x128xf4E2M1FN>, %s: tensor<8x16xf8E4M3FN>, %t: tensor<f32>) {
+  // expected-error @below {{'qmm.assemble' op component 0 is 'tensor<8x128xf4E2M1FN>', expected 'tensor<8x128xi8>' for '!qmm.tensor<8x256xbf16, nvfp4, nibbles = lo_first>'}}
+  %0 = qmm.assemble %d, %s, %t : tensor<8x128xf4E2M1FN>, tensor<8x16xf8E4M3FN>, tensor<f32> -> !qmm.tensor<8x256xbf16, nvfp4, nibbles = lo_first>
+  return
+}
+
+// -----
+
+// qmm.element, of an argument: its kind
+// expected-error @below {{'func.func' op attribute 'qmm.element' is a builtin.integer attribute, expected a type}}
+func.func private @f(f32 {qmm.element = 1})
+
+// -----
+
 // qmm.disassemble 1: the number of parts
 func.func @f(%w: !qmm.tensor<8x256xbf16, fp8>) {
   // expected-error @below {{'qmm.disassemble' op has 1 results, expected 2 for '!qmm.tensor<8x256xbf16, fp8>'}}

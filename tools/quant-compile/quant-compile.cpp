@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "qmm/Import/Passes.h"
 #include "qmm/InitAllDialects.h"
 #include "qmm/Kernels/Host/Codegen.h"
 #include "qmm/Pipelines/Stages.h"
@@ -254,10 +255,11 @@ int main(int argc, char **argv) {
       argc, argv,
       "Compiles quantized matmuls, and what is around them, to a program.\n"
       "\n"
-      "The input is MLIR: linalg on tensors, or the qmm dialect as "
-      "quant-import\n"
-      "writes it.  Stages, in order: input, recognized, quantized, planned,\n"
-      "laid_out, bufferized, lowered.\n"
+      "The input is MLIR: StableHLO in generic form, linalg on tensors, or the "
+      "qmm\n"
+      "dialect as quant-import writes it.  Stages, in order: input, "
+      "recognized,\n"
+      "quantized, planned, laid_out, bufferized, lowered.\n"
       "\n"
       "  quant-compile layers.mlir -o model.qmm --report=-\n"
       "  quant-compile layers.mlir --activations=checkpoint -o model.qmm\n"
@@ -292,6 +294,12 @@ int main(int argc, char **argv) {
   auto file = openInputFile(inputPath, &error);
   if (!file)
     return fail(error);
+  if (isStableHLOPortableArtifact(file->getBuffer()))
+    return fail(inputPath +
+                " is a StableHLO portable artefact, which needs StableHLO "
+                "itself to be read: write the module in generic form instead "
+                "(stablehlo-translate --deserialize, then stablehlo-opt "
+                "--mlir-print-op-generic)");
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(file), SMLoc());
   SourceMgrDiagnosticHandler diagnostics(sources, &context);

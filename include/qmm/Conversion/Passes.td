@@ -26,6 +26,10 @@ def QMMToPhysical : Pass<"qmm-to-physical", "::mlir::ModuleOp"> {
 
     - The data of an argument or result keeps its attributes; its scales have
       the same ones, with `qmm.name` extended by `.scale` and `.tensor_scale`.
+    - A tensor of f4E2M1FN becomes its packed bytes (i8, the first of two codes
+      in the low nibble); as an argument or result it gets `qmm.element`, what
+      callers see.  Only `qmm.assemble`, reshapes and what carries values take
+      such a tensor.
     - Tensor arguments of public functions get `bufferization.writable = false`:
       a caller's inputs are never written.
     - Physical ops keep the locations and the discardable attributes

@@ -47,6 +47,14 @@ Type getBuiltinType(MLIRContext *context, qmm_dtype dtype);
 /// QMM_DTYPE_BOOL.
 qmm_dtype getRuntimeDType(Type type);
 
+/// Is `type` a tensor of f4E2M1FN?  It stands for its packed bytes.
+bool isFloat4Tensor(Type type);
+
+/// The tensor of bytes that `type`, a tensor of f4E2M1FN, stands for: two codes
+/// a byte along the last dimension, the first one in bits 3..0.  Null where the
+/// last extent isn't static and even.
+RankedTensorType getPackedFloat4Type(RankedTensorType type);
+
 /// Is `type` f32, bf16 or f16?
 bool isWideElementType(Type type);
 

@@ -50,6 +50,9 @@ def QMM_Dialect : Dialect {
     static constexpr StringLiteral kRoutesAttr = "qmm.routes";
     /// String on a function argument or result: its name for callers.
     static constexpr StringLiteral kNameAttr = "qmm.name";
+    /// Type on a function argument or result: the element type that callers see
+    /// where the buffer's own is packed bytes (f4E2M1FN, lo_first).
+    static constexpr StringLiteral kElementAttr = "qmm.element";
     /// The stage that a module has passed, on the module.
     static constexpr StringLiteral kStageAttr = "qmm.stage";
     /// The symbol of the nested module that holds a program's host kernels.

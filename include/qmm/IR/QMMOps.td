@@ -68,9 +68,17 @@ def QMM_AssembleOp : QMM_Op<"assemble", [Pure]> {
     Declares that data, block scales and tensor scale together are a tensor of
     the result's type.  No byte changes.
 
+    The data of 4-bit elements is packed i8, or a tensor of f4E2M1FN, which
+    stands for those bytes with the first of two codes in the low nibble: the
+    spelling of programs that have no bytes.  Canonicalization packs a constant
+    one, `--qmm-to-physical` any other; no other op of this dialect takes such a
+    tensor.
+
     Constraints:
     1. The operands' types are the result's physical types
        (`QuantizedTensorType::getPhysicalTypes`); a dynamic extent matches any.
+       Where elements are 4-bit and `lo_first`, the data may be a tensor of
+       f4E2M1FN with twice the last extent.
 
     ```mlir
     %w = qmm.assemble %data, %scale
@@ -85,6 +93,7 @@ def QMM_AssembleOp : QMM_Op<"assemble", [Pure]> {
   }];
   let hasVerifier = 1;
   let hasFolder = 1; // assemble(disassemble(x)) of the same type is x
+  let hasCanonicalizer = 1; // constant f4E2M1FN codes are bytes
 }
 
 def QMM_DisassembleOp : QMM_Op<"disassemble", [Pure]> {

@@ -19,7 +19,8 @@ def CheckInput : Pass<"qmm-check-input", "::mlir::ModuleOp"> {
   let summary = "Refuse what no stage could translate, before any pass runs";
   let description = [{
     Unregistered ops are errors, each at its location: passes that don't know an
-    op can't keep its meaning, and some upstream passes crash on it.
+    op can't keep its meaning, and some upstream passes crash on it.  So is a
+    call that leads back to its own function: calls are inlined.
   }];
 }
 

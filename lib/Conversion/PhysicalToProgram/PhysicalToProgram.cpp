@@ -111,7 +111,22 @@ LogicalResult EntryBuilder::addArguments() {
     value.name = name      ? name.str()
                  : isInput ? ("arg" + Twine(i)).str()
                            : ("out" + Twine(i - inputs)).str();
-    for (auto [axis, extent] : llvm::enumerate(type.getShape())) {
+    // Callers see the codes that the bytes hold.
+    SmallVector<int64_t> shape(type.getShape());
+    if (auto element =
+            function.getArgAttrOfType<TypeAttr>(i, QMMDialect::kElementAttr)) {
+      if (!isa<Float4E2M1FNType>(element.getValue()) ||
+          !type.getElementType().isInteger(8) || shape.empty() ||
+          ShapedType::isDynamic(shape.back()))
+        return function.emitOpError("has argument ")
+               << i << " of type " << type << " that holds "
+               << element.getValue()
+               << ", where bytes of f4E2M1FN in a static last extent are "
+                  "expected";
+      value.dtype = QMM_DTYPE_E2M1;
+      shape.back() *= 2;
+    }
+    for (auto [axis, extent] : llvm::enumerate(shape)) {
       if (!ShapedType::isDynamic(extent))
         value.shape.push_back(program::Expr::constant(extent));
       else if (isInput)

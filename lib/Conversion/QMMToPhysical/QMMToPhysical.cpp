@@ -18,8 +18,10 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::qmm {
@@ -38,6 +40,11 @@ QuantizedTypeConverter::QuantizedTypeConverter() {
         llvm::append_range(parts, type.getPhysicalTypes());
         return success();
       });
+  addConversion([](RankedTensorType type) -> std::optional<Type> {
+    RankedTensorType packed =
+        isFloat4Tensor(type) ? getPackedFloat4Type(type) : RankedTensorType();
+    return packed ? packed : type;
+  });
   addSourceMaterialization([](OpBuilder &builder, QuantizedTensorType type,
                               ValueRange parts, Location loc) -> Value {
     return AssembleOp::create(builder, loc, type, parts);
@@ -75,13 +82,61 @@ static QuantizedTensorType findQuantizedType(Operation *op) {
   return found;
 }
 
+/// Does `op` take tensors of f4E2M1FN as the bytes they stand for?
+static bool takesFloat4(Operation *op) {
+  return isa<AssembleOp, func::FuncOp, func::CallOp, func::ReturnOp,
+             tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op) ||
+         isa<scf::SCFDialect, cf::ControlFlowDialect>(op->getDialect());
+}
+
+/// Such a tensor may stand only where it is packed, and only if it can be.
+static LogicalResult checkFloat4(ModuleOp module) {
+  bool ok = true;
+  module.walk([&](Operation *op) {
+    RankedTensorType found;
+    bool isPacked = true;
+    auto look = [&](Type type) {
+      if (!isFloat4Tensor(type))
+        return;
+      auto tensor = cast<RankedTensorType>(type);
+      if (!found || !getPackedFloat4Type(tensor))
+        found = tensor;
+      isPacked &= bool(getPackedFloat4Type(tensor));
+    };
+    for (Type type : op->getOperandTypes())
+      look(type);
+    for (Type type : op->getResultTypes())
+      look(type);
+    if (auto function = dyn_cast<FunctionOpInterface>(op)) {
+      for (Type type : function.getArgumentTypes())
+        look(type);
+      for (Type type : function.getResultTypes())
+        look(type);
+    }
+    if (!found || (isPacked && takesFloat4(op)))
+      return;
+    ok = false;
+    if (!isPacked)
+      op->emitOpError("has a value of type ")
+          << found
+          << ", expected a last extent that is static and even: two codes "
+             "share a byte";
+    else
+      op->emitOpError("has a value of type ")
+          << found
+          << ", and only qmm.assemble takes such codes, two of which share a "
+             "byte";
+  });
+  return success(ok);
+}
+
 LogicalResult mlir::qmm::convertQMMToPhysical(ModuleOp module) {
   WalkResult undecided = module.walk([](LinearOp op) {
     op.emitError("qmm.linear reaches qmm-to-physical: run "
                  "--qmm-quantize-activations first");
     return WalkResult::interrupt();
   });
-  if (undecided.wasInterrupted())
+  if (undecided.wasInterrupted() || failed(checkFloat4(module)))
     return failure();
 
   MLIRContext *context = module.getContext();
@@ -94,6 +149,8 @@ LogicalResult mlir::qmm::convertQMMToPhysical(ModuleOp module) {
   target.addIllegalOp<AssembleOp, DisassembleOp, QuantizeOp, DequantizeOp,
                       RelayoutOp, AmaxOp, ScaledMatmulOp, DimOp, SliceOp,
                       ReshapeOp, TransposeOp, PadOp>();
+  target.addDynamicallyLegalOp<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(
+      [&](Operation *op) { return converter.isLegal(op); });
   populateQMMToPhysicalPatterns(converter, patterns);
   populateQMMToPhysicalStructurePatterns(converter, patterns, target);
   if (failed(applyPartialConversion(module, target, std::move(patterns))))

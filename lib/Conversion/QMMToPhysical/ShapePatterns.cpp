@@ -252,10 +252,40 @@ struct ConvertPad : ConvertByParts<PadOp, ConvertPad> {
   }
 };
 
+/// Rows of packed codes are grouped as the rows of codes are.
+struct ConvertPackedCollapse : OpConversionPattern<tensor::CollapseShapeOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(tensor::CollapseShapeOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<tensor::CollapseShapeOp>(
+        op, getTypeConverter()->convertType(op.getType()), adaptor.getSrc(),
+        op.getReassociationIndices());
+    return success();
+  }
+};
+
+struct ConvertPackedExpand : OpConversionPattern<tensor::ExpandShapeOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(tensor::ExpandShapeOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto type = getTypeConverter()->convertType<RankedTensorType>(op.getType());
+    SmallVector<OpFoldResult> shape = op.getMixedOutputShape();
+    shape.back() = rewriter.getIndexAttr(type.getShape().back());
+    rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(
+        op, type, adaptor.getSrc(), op.getReassociationIndices(), shape);
+    return success();
+  }
+};
+
 } // namespace
 
 void mlir::qmm::populateShapePatterns(const TypeConverter &converter,
                                       RewritePatternSet &patterns) {
   patterns.add<ConvertDim, ConvertSlice, ConvertReshape, ConvertTranspose,
-               ConvertPad>(converter, patterns.getContext());
+               ConvertPad, ConvertPackedCollapse, ConvertPackedExpand>(
+      converter, patterns.getContext());
 }

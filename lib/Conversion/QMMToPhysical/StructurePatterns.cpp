@@ -42,6 +42,18 @@ static void appendPartAttributes(MLIRContext *context,
   }
 }
 
+/// The same for a value of `type`, which callers see as `qmm.element` where its
+/// own element type goes away.
+static void appendPartAttributes(MLIRContext *context, Type type,
+                                 DictionaryAttr attributes, size_t count,
+                                 SmallVectorImpl<DictionaryAttr> &result) {
+  NamedAttrList list(attributes);
+  if (isFloat4Tensor(type))
+    list.set(QMMDialect::kElementAttr,
+             TypeAttr::get(cast<RankedTensorType>(type).getElementType()));
+  appendPartAttributes(context, list.getDictionary(context), count, result);
+}
+
 namespace {
 
 struct ConvertFunction : OpConversionPattern<func::FuncOp> {
@@ -59,14 +71,14 @@ struct ConvertFunction : OpConversionPattern<func::FuncOp> {
             typeConverter->convertSignatureArgs(type.getInputs(), signature)))
       return rewriter.notifyMatchFailure(function, "inconvertible argument");
     for (unsigned i = 0; i < type.getNumInputs(); ++i)
-      appendPartAttributes(context, function.getArgAttrDict(i),
-                           signature.getInputMapping(i)->size,
-                           argumentAttributes);
+      appendPartAttributes(
+          context, type.getInput(i), function.getArgAttrDict(i),
+          signature.getInputMapping(i)->size, argumentAttributes);
     for (auto [i, resultType] : llvm::enumerate(type.getResults())) {
       size_t numBefore = resultTypes.size();
       if (failed(typeConverter->convertType(resultType, resultTypes)))
         return rewriter.notifyMatchFailure(function, "inconvertible result");
-      appendPartAttributes(context, function.getResultAttrDict(i),
+      appendPartAttributes(context, resultType, function.getResultAttrDict(i),
                            resultTypes.size() - numBefore, resultAttributes);
     }
     if (!function.isExternal() &&

@@ -51,6 +51,7 @@ private:
   };
   FailureOr<Kind> classify(Operation *op);
   bool isShapeArithmetic(Operation *op);
+  void saveOverwrittenLoads(Block &block);
   LogicalResult outlineRun(ArrayRef<Operation *> run);
   LogicalResult outlineLinalg(linalg::LinalgOp op);
   bool isLocal(Operation *allocation, ArrayRef<Operation *> run);
@@ -131,6 +132,52 @@ FailureOr<FunctionOutliner::Kind> FunctionOutliner::classify(Operation *op) {
   if (walk.wasInterrupted())
     return failure();
   return Kind::Member;
+}
+
+/// The last op of `block` that needs the number `value`, through what computes
+/// with it.
+static Operation *getLastUser(Value value, Block &block) {
+  Operation *last = nullptr;
+  SmallVector<Value> worklist{value};
+  llvm::SmallPtrSet<Operation *, 8> seen;
+  while (!worklist.empty())
+    for (Operation *user : worklist.pop_back_val().getUsers()) {
+      Operation *ancestor = block.findAncestorOpInBlock(*user);
+      if (!ancestor || !seen.insert(ancestor).second)
+        continue;
+      if (!last || last->isBeforeInBlock(ancestor))
+        last = ancestor;
+      for (Value result : ancestor->getResults())
+        if (!isa<BaseMemRefType>(result.getType()) || isRepeatedView(ancestor))
+          worklist.push_back(result);
+    }
+  return last;
+}
+
+/// A kernel repeats the loads that it needs.  Where something else is written
+/// over what a load reads before the number is needed, the number is kept in a
+/// buffer of its own, which is loaded instead.
+void FunctionOutliner::saveOverwrittenLoads(Block &block) {
+  for (auto load : llvm::make_early_inc_range(block.getOps<memref::LoadOp>())) {
+    Operation *last = getLastUser(load.getResult(), block);
+    Operation *op = load->getNextNode();
+    while (last && op != last && !mayWrite(op, load.getMemRef()))
+      op = op->getNextNode();
+    if (!last || op == last)
+      continue;
+    OpBuilder builder(load);
+    builder.setInsertionPointAfter(load);
+    Location loc = load.getLoc();
+    auto type = MemRefType::get({}, load.getType());
+    Value saved = memref::AllocOp::create(builder, loc, type);
+    auto store = memref::StoreOp::create(builder, loc, load.getResult(), saved);
+    for (OpOperand &use : llvm::make_early_inc_range(load->getUses())) {
+      if (use.getOwner() == store)
+        continue;
+      builder.setInsertionPoint(block.findAncestorOpInBlock(*use.getOwner()));
+      use.set(memref::LoadOp::create(builder, loc, saved));
+    }
+  }
 }
 
 std::string FunctionOutliner::getKernelName() {
@@ -247,6 +294,8 @@ LogicalResult FunctionOutliner::run() {
                            copy.getTarget());
     copy.erase();
   }
+
+  saveOverwrittenLoads(block);
 
   // Members first: whether an op is one depends on earlier ones only.
   SmallVector<std::pair<Operation *, Kind>> kinds;

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Elements are decoded unscaled; a block's sum is scaled once when there is one
-// row of A, its elements when there are more.  docs/cpu-backend.md counts the
-// operations.
+// row of A, its elements when there are more (E2M1: one row is FixedDot's).
+// docs/cpu-backend.md counts the operations.
 //
 //===----------------------------------------------------------------------===//
 #include "cpu/Gemv.h"
@@ -257,20 +257,6 @@ template <int Block, int Rows> struct NibblesDot {
     const VF v[8] = {high.lowerEven, high.lowerOdd,  low.lowerEven,
                      low.lowerOdd,   high.upperEven, high.upperOdd,
                      low.upperEven,  low.upperOdd};
-    if constexpr (Block != 0 && Rows == 1) {
-      QMMRT_CPU_GEMV_UNROLL
-      for (int upper = 0; upper < 2; ++upper) {
-        const VF *half = v + 4 * upper;
-        const float *other = x + 4 * upper * kN;
-        VF sum = hn::Mul(half[0], hn::LoadU(df, other));
-        sum = hn::MulAdd(half[1], hn::LoadU(df, other + kN), sum);
-        sum = hn::MulAdd(half[2], hn::LoadU(df, other + 2 * kN), sum);
-        sum = hn::MulAdd(half[3], hn::LoadU(df, other + 3 * kN), sum);
-        sums.v[0][upper] =
-            hn::MulAdd(sum, getScales(scales, upper), sums.v[0][upper]);
-      }
-      return;
-    }
     VF factors[2] = {hn::Zero(df), hn::Zero(df)};
     if (Block != 0) {
       factors[0] = getScales(scales, 0);
@@ -324,7 +310,6 @@ void permuteForNibbles(qmm_nibble_order order, const float *src, int64_t count,
 int64_t loadTiledScales(const uint8_t *first, int64_t count, float *dst) {
   const DF df;
   const hn::Rebind<uint8_t, DF> d8;
-  const hn::RebindToSigned<DHalf> dSigned;
 #if HWY_MAX_BYTES >= 32
   using Word = uint64_t;
 #else
@@ -347,21 +332,22 @@ int64_t loadTiledScales(const uint8_t *first, int64_t count, float *dst) {
     nans |= ((word & kOnes * 0x7F) + kOnes) & kOnes * 0x80;
     const VHalf codes = hn::ShiftLeft<8>(
         hn::PromoteTo(DHalf(), hn::BitCast(d8, hn::Set(dWord, word))));
-    const VHalf shifted =
-        hn::BitCast(DHalf(), hn::ShiftRight<1>(hn::BitCast(dSigned, codes)));
-    const VF value = promoteHalf(hn::And(shifted, hn::Set(DHalf(), 0xBFFF)));
+    const VF value = promoteHalf(e4m3ToScaledF16(codes));
     hn::StoreU(hn::Mul(value, hn::Set(df, kE4M3Unscale)), df, dst + i);
   }
   return nans ? -1 : i;
 }
 
-template <template <int> class Kernel>
+/// MinRows: fewer are another kernel's.
+template <template <int> class Kernel, int MinRows = 1>
 bool dotRows(const uint8_t *codes, int64_t count, int64_t block,
              const float *scales, const float *x, int64_t xStride, int rows,
              float *result) {
   switch (rows) {
   case 1:
-    return Kernel<1>().run(codes, count, block, scales, x, xStride, result);
+    if constexpr (MinRows == 1)
+      return Kernel<1>().run(codes, count, block, scales, x, xStride, result);
+    return false;
   case 2:
     return Kernel<2>().run(codes, count, block, scales, x, xStride, result);
   case 3:
@@ -396,13 +382,13 @@ bool dot(qmm_dtype dtype, const uint8_t *codes, int64_t count, int64_t block,
   switch (dtype) {
   case QMM_DTYPE_E2M1:
     if (block == 16)
-      return dotRows<Nibbles16>(codes, count, block, scales, x, xStride, rows,
-                                result);
+      return dotRows<Nibbles16, 2>(codes, count, block, scales, x, xStride,
+                                   rows, result);
     if (block == 32)
-      return dotRows<Nibbles32>(codes, count, block, scales, x, xStride, rows,
+      return dotRows<Nibbles32, 2>(codes, count, block, scales, x, xStride,
+                                   rows, result);
+    return dotRows<Nibbles0, 2>(codes, count, block, scales, x, xStride, rows,
                                 result);
-    return dotRows<Nibbles0>(codes, count, block, scales, x, xStride, rows,
-                             result);
   case QMM_DTYPE_E4M3:
     return dotBytes<E4M3Codec>(codes, count, block, scales, x, xStride, rows,
                                result);

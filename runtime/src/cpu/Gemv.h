@@ -19,14 +19,15 @@ namespace qmmrt::cpu {
 
 constexpr int kMaxDotRows = 4;
 /// Rows of A are zero-padded to a multiple of this.
-constexpr int64_t kDotPad = 64;
+constexpr int64_t kDotPad = 128;
 
 struct DotTable {
   /// sums[i] = sum over k < count of x[i * xStride + k] * code[k] *
   /// scales[k / block], for i < rows <= kMaxDotRows.  Block 0: no scales.
   /// x is zero up to a multiple of kDotPad and, for E2M1, permuted by
   /// permuteForNibbles; scales are readable up to the pad.  False: a code that
-  /// this kernel doesn't do right (E4M3 NaN), sums are unspecified.
+  /// this kernel doesn't do right (E4M3 NaN), sums are unspecified.  One row of
+  /// A and E2M1 are FixedDot's.
   bool (*dot)(qmm_dtype dtype, const uint8_t *codes, int64_t count,
               int64_t block, const float *scales, const float *x,
               int64_t xStride, int rows, float *sums);

@@ -13,12 +13,14 @@
 //===----------------------------------------------------------------------===//
 #include "cpu/Matmul.h"
 
+#include "cpu/FixedDot.h"
 #include "cpu/Gemv.h"
 #include "cpu/MatmulBlocking.h"
 #include "numerics/Convert.h"
 #include "numerics/Quantize.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace qmmrt::cpu {
@@ -49,6 +51,10 @@ private:
   uint8_t *scratch(unsigned worker) const {
     return base + plan.workersAt + worker * plan.workerBytes;
   }
+  FixedRow *fixedRow(int64_t row) const {
+    return FixedRow::at(base + plan.fixedAt +
+                        row * FixedRow::getBytes(plan.paddedK));
+  }
   uint32_t &amaxBits(unsigned worker) const {
     return *at<uint32_t>(plan.amaxAt + worker * kAlignment);
   }
@@ -58,6 +64,8 @@ private:
   void dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
                   float *tile);
   void dotColumn(int64_t matrix, int64_t n, const float *scales, float *tile);
+  bool dotFixedColumn(int64_t matrix, int64_t n, const float *scales,
+                      float *result);
 
   void runLarge();
   void packA(int64_t matrix, int64_t m0, int64_t rows);
@@ -130,7 +138,8 @@ void Run::runSmall() {
 /// A as rows of f32, in the order of elements that B's kernel wants.
 void Run::unpackA() {
   float *dst = at<float>(plan.packedAt);
-  const bool permutes = plan.isFused && plan.b.element() == QMM_DTYPE_E2M1;
+  const bool permutes =
+      plan.isFused && !plan.isFixed && plan.b.element() == QMM_DTYPE_E2M1;
   constexpr int64_t kPiece = 512; // a multiple of kDotPad
   const int64_t pieces = detail::ceilDiv(plan.paddedK, kPiece);
   executor.parallelFor(
@@ -150,12 +159,20 @@ void Run::unpackA() {
             getDots().permuteForNibbles(plan.b.nibbles(), buffer, count, out);
         }
       });
+  if (plan.isFixed)
+    executor.parallelFor(plan.batch, detail::getGrain(plan.paddedK),
+                         [&](int64_t begin, int64_t end, unsigned) {
+                           for (int64_t row = begin; row < end; ++row)
+                             getFixedDots().prepare(
+                                 plan.b.nibbles(), dst + row * plan.paddedK,
+                                 plan.paddedK, fixedRow(row));
+                         });
 }
 
 void Run::dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
                      float *tile) {
   float *scales = nullptr;
-  if (plan.isFused && plan.b.hasBlocksInK)
+  if (plan.isFused && plan.b.hasBlocksInK && !plan.takesScaleCodes)
     scales = reinterpret_cast<float *>(scratch + SmallScratch(plan).scalesAt);
   const int64_t blocks = plan.b.extents.logicalScales.cols;
   const int64_t readable =
@@ -165,8 +182,33 @@ void Run::dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
       plan.b.loadBlockScales(buffers.b, matrix, n0 + n, 0, blocks, scales);
       std::fill(scales + blocks, scales + readable, 0.0f);
     }
+    if (plan.isFixed && dotFixedColumn(matrix, n0 + n, scales, tile + n))
+      continue;
     dotColumn(matrix, n0 + n, scales, tile + n);
   }
+}
+
+/// False: this row of A or this sum isn't finite.
+bool Run::dotFixedColumn(int64_t matrix, int64_t n, const float *scales,
+                         float *result) {
+  const FixedRow &x = *fixedRow(matrix);
+  if (!x.isFinite)
+    return false;
+  const FixedDotTable &dots = getFixedDots();
+  const uint8_t *row = plan.b.row(buffers.b, matrix, n);
+  if (plan.takesScaleCodes) {
+    const uint8_t *codes = plan.b.scaleGroups(buffers.b, matrix, n);
+    const int64_t stride = plan.b.scaleGroupStride();
+    // The next rows' scales: in tiles, four rows share a cache line.
+    if (n % 4 == 0 && stride > 4)
+      for (int64_t i = 0; i < plan.b.extents.logicalScales.cols; i += 4)
+        __builtin_prefetch(codes + i / 4 * stride + 64);
+    *result = dots.dotE4M3(row, plan.k, codes, stride, x);
+  } else {
+    *result =
+        dots.dot(row, plan.k, scales ? plan.b.scheme.block_k : 0, scales, x);
+  }
+  return std::isfinite(*result);
 }
 
 /// One row of B with all rows of A; results are kSmallCols apart.
@@ -178,11 +220,14 @@ void Run::dotColumn(int64_t matrix, int64_t n, const float *scales,
   const uint8_t *row = plan.b.row(buffers.b, matrix, n);
   const int64_t depth = plan.isExactInt ? kExactDepth : plan.k;
 
-  for (int64_t m = 0; m < plan.m; m += kMaxDotRows) {
-    const int rows = int(std::min<int64_t>(kMaxDotRows, plan.m - m));
+  // Groups of about one size: E2M1's kernel takes no single row.
+  const int64_t groups = detail::ceilDiv(plan.m, kMaxDotRows);
+  int rows = 0;
+  for (int64_t m = 0, group = 0; group < groups; m += rows, ++group) {
+    rows = int((plan.m - m) / (groups - group));
     const float *xRows = x + m * plan.paddedK;
     double sums[kMaxDotRows] = {};
-    bool isDone = plan.isFused;
+    bool isDone = plan.isFused && !plan.isFixed;
     for (int64_t k = 0; k < plan.k && isDone; k += depth) {
       float part[kMaxDotRows];
       // Only int8 is split, at one byte an element.

@@ -41,9 +41,11 @@ struct MatmulPlan {
 
   /// As computed: batches that share b become rows of a where they can.
   int64_t batch = 0, m = 0, n = 0, k = 0;
-  bool isExactInt = false; // int8 x int8 without blocks in K
-  bool isSmall = false;    // few rows of a: fused decode and dot
-  bool isFused = false;    // isSmall: by a DotTable kernel
+  bool isExactInt = false;      // int8 x int8 without blocks in K
+  bool isSmall = false;         // few rows of a: fused decode and dot
+  bool isFused = false;         // isSmall: by a kernel that decodes as it goes
+  bool isFixed = false;         // isFused: by FixedDot
+  bool takesScaleCodes = false; // isFixed: by its dotE4M3
 
   const KernelTable *kernels = nullptr;
   unsigned workers = 1;
@@ -54,7 +56,8 @@ struct MatmulPlan {
   int64_t blockRows = 0, blockCols = 0;
 
   /// Byte offsets in the workspace; parts are 64-byte aligned.
-  int64_t biasAt = 0, amaxAt = 0, resultAt = 0, packedAt = 0, workersAt = 0;
+  int64_t biasAt = 0, amaxAt = 0, resultAt = 0, packedAt = 0, fixedAt = 0,
+          workersAt = 0;
   int64_t workerBytes = 0;
   int64_t workspaceBytes = 0;
 };

@@ -10,6 +10,7 @@
 // pieces lie in the workspace.
 //
 //===----------------------------------------------------------------------===//
+#include "cpu/FixedDot.h"
 #include "cpu/Gemv.h"
 #include "cpu/Matmul.h"
 #include "cpu/MatmulBlocking.h"
@@ -215,6 +216,10 @@ Status Planner::layOut(unsigned numWorkers) {
   plan.isFused = plan.isSmall && getSimdTarget() != SimdTarget::Scalar &&
                  isFusedDot(plan.b.element(),
                             plan.b.hasBlocksInK ? plan.b.scheme.block_k : 0);
+  plan.isFixed = plan.isFused && plan.b.element() == QMM_DTYPE_E2M1 &&
+                 plan.m == 1 && plan.k > 0;
+  plan.takesScaleCodes = plan.isFixed && plan.b.hasScaleGroups() &&
+                         plan.b.scheme.block_k == kFixedBlock;
   plan.paddedK = roundUp(plan.k, kDotPad);
 
   const int tileRows = plan.kernels->tileRows;
@@ -251,6 +256,8 @@ Status Planner::layOut(unsigned numWorkers) {
                             : 0);
   if (plan.isSmall) {
     plan.packedAt = place(plan.batch * plan.m * plan.paddedK * f);
+    plan.fixedAt =
+        place(plan.isFixed ? plan.batch * FixedRow::getBytes(plan.paddedK) : 0);
     plan.workerBytes = SmallScratch(plan).bytes;
   } else {
     plan.packedAt = place(plan.blockRows * plan.k * f);

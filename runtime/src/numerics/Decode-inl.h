@@ -105,11 +105,11 @@ HWY_INLINE Quad promotePair(V16 lower, V16 upper) {
 
 /// E4M3 codes in high bytes to f16 bits of value * 2^-8; NaN codes give 480 *
 /// 2^-8 and must have been looked for by hasE4M3NaN.
-HWY_INLINE V16 e4m3ToScaledF16(V16 codes) {
-  const hn::RebindToSigned<D16> ds;
-  const V16 shifted =
-      hn::BitCast(D16(), hn::ShiftRight<1>(hn::BitCast(ds, codes)));
-  return hn::And(shifted, hn::Set(D16(), 0xBFFF));
+template <class V> HWY_INLINE V e4m3ToScaledF16(V codes) {
+  const hn::DFromV<V> d;
+  const hn::RebindToSigned<decltype(d)> ds;
+  const V shifted = hn::BitCast(d, hn::ShiftRight<1>(hn::BitCast(ds, codes)));
+  return hn::And(shifted, hn::Set(d, 0xBFFF));
 }
 /// Byte lanes all ones where the code is NaN.
 HWY_INLINE VB findE4M3NaN(VB codes) {

@@ -44,12 +44,13 @@ func.func @scalar_argument(%x: memref<4xf32>, %f: f32) {
 
 // -----
 
-func.func @overwritten(%x: memref<f32>, %y: memref<f32>, %z: memref<f32>) {
+func.func @overwritten(%x: memref<4xf32>, %y: memref<4xf32>, %z: memref<4xf32>) {
+  %c0 = arith.constant 0 : index
   // expected-note @+1 {{computed here}}
-  %0 = memref.load %x[] : memref<f32>
-  memref.copy %z, %x : memref<f32> to memref<f32>
-  // expected-error @+1 {{needs the result of 'memref.load', which can't be passed to a host kernel and can't be computed there: 'memref.copy' may write what it reads}}
-  memref.store %0, %y[] : memref<f32>
+  %0 = vector.load %x[%c0] : memref<4xf32>, vector<4xf32>
+  memref.copy %z, %x : memref<4xf32> to memref<4xf32>
+  // expected-error @+1 {{needs the result of 'vector.load', which can't be passed to a host kernel and can't be computed there: 'memref.copy' may write what it reads}}
+  vector.store %0, %y[%c0] : memref<4xf32>, vector<4xf32>
   return
 }
 

@@ -277,6 +277,34 @@ func.func @in_place(%x: memref<4xf32>) {
 
 // -----
 
+// The number is needed after its place has another one: it is kept.
+#id = affine_map<(i) -> (i)>
+// CHECK-LABEL: func.func @overwritten(
+// CHECK-SAME:    %[[S:.*]]: memref<f32>, %[[Z:.*]]: memref<f32>, %[[X:.*]]: memref<4xf32>)
+// CHECK:         %[[KEPT:.*]] = memref.alloc() : memref<f32>
+// CHECK:         qmm.launch @qmm.kernels::@overwritten_kernel_0({{.*}}%[[S]]
+// CHECK:         memref.copy %[[Z]], %[[S]]
+// CHECK:         qmm.launch @qmm.kernels::@overwritten_kernel_1({{.*}}%[[KEPT]]
+// CHECK:       func.func @overwritten_kernel_0
+// CHECK:         memref.load
+// CHECK:         memref.store
+// CHECK:       func.func @overwritten_kernel_1
+// CHECK:         memref.load
+// CHECK:         linalg.generic
+func.func @overwritten(%s: memref<f32>, %z: memref<f32>, %x: memref<4xf32>) {
+  %0 = memref.load %s[] : memref<f32>
+  memref.copy %z, %s : memref<f32> to memref<f32>
+  linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]}
+    outs(%x : memref<4xf32>) {
+  ^bb0(%o: f32):
+    %1 = arith.divf %o, %0 : f32
+    linalg.yield %1 : f32
+  }
+  return
+}
+
+// -----
+
 // Buffers of one pool at constant offsets are known to be apart.
 #id = affine_map<(i) -> (i)>
 // CHECK-LABEL: func.func @pool(
