@@ -351,18 +351,22 @@ void Fuser::remark(Operation *op, StringRef reason) {
 std::unique_ptr<EpilogueChain> Fuser::getChain(const Followers &region) {
   if (region.cuts.empty())
     return nullptr;
-  // Values behind one that a product took in may have been traced before: they
-  // still name it as it was.
-  for (const ElementExpr *atom : {traceWhole(base), baseBefore}) {
-    if (!atom)
-      continue;
+  auto getChainFrom = [&](const ElementExpr *atom) {
     auto chain = std::make_unique<EpilogueChain>(tracer, getDomain(), atom,
                                                  traceWhole(region.cuts.back()),
                                                  region.values);
-    if (!chain->getCuts().empty())
+    return chain->getCuts().empty() ? nullptr : std::move(chain);
+  };
+  if (auto chain = getChainFrom(traceWhole(base)))
+    return chain;
+  // Values behind one that a product took in may have been traced before: they
+  // still name it as it was, or end in front of it.
+  if (baseBefore)
+    if (auto chain = getChainFrom(baseBefore))
       return chain;
-  }
-  return nullptr;
+  tracer = ElementTracer();
+  baseBefore = nullptr;
+  return getChainFrom(traceWhole(base));
 }
 
 bool Fuser::fuseElementwise() {

@@ -19,7 +19,6 @@
 
 #include "llvm/ADT/DenseSet.h"
 
-#include <deque>
 #include <map>
 
 namespace mlir::qmm {
@@ -105,8 +104,6 @@ private:
   std::map<std::vector<const void *>, const ElementExpr *> unique;
   llvm::DenseSet<const ElementExpr *> dependents;
   SmallVector<const ElementExpr *> cuts;
-  /// Standing values as leaves, so that nobody looks behind them.
-  std::deque<ElementExpr> leaves;
   unsigned visited = 0;
   bool poisoned = false;
 };

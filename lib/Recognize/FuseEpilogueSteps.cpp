@@ -258,7 +258,7 @@ EpilogueChain::classify(Operation *user, const ElementExpr *expr) {
   for (int64_t dim = 0; dim < rank; ++dim)
     dims.push_back(getAffineDimExpr(dim, context));
   unsigned budget = 32;
-  if (isSmall(expr, budget) && isMaterializable(expr)) {
+  if (isSmall(expr, budget) && expr->isMaterializable) {
     const ElementExpr *simple = tracer.substitute(expr, dims, domain.shape);
     Extent extent = getExtent(simple);
     bool isVector = extent == Extent::Column &&
@@ -269,15 +269,10 @@ EpilogueChain::classify(Operation *user, const ElementExpr *expr) {
       return {simple, extent};
   }
   // Where it stands, however it came there.
-  if (!expr->origin.tensor || !expr->origin.index ||
-      expr->kind == ElementExpr::Kind::Moved ||
-      getElementTypeOrSelf(expr->origin.tensor.getType()) != expr->type)
+  if (!expr->stands() || !expr->origin.index)
     return {nullptr, Extent::Other};
-  leaves.push_back(*expr);
-  leaves.back().kind = ElementExpr::Kind::Leaf;
-  leaves.back().operands.clear();
   const ElementExpr *simple =
-      tracer.substitute(&leaves.back(), dims, domain.shape);
+      tracer.substitute(tracer.getLeaf(expr), dims, domain.shape);
   if (!leavesFit(user, simple, domain.shape))
     return {nullptr, Extent::Other};
   return {simple, getExtent(simple)};
