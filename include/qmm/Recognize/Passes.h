@@ -33,6 +33,10 @@ struct RecognitionCounts {
 };
 RecognitionCounts recognizeContractions(Operation *root);
 
+/// Turns reductions in `root` to qmm.amax, and the scales computed from them to
+/// quantizes that compute theirs.
+void recognizeDynamicQuantization(Operation *root);
+
 /// The bias pattern of --qmm-fuse-epilogue.
 void populateFuseEpiloguePatterns(RewritePatternSet &patterns);
 
