@@ -39,6 +39,7 @@ static const ImportTable &getTable() {
     ImportTable table;
     addElementwiseHandlers(table);
     addStructureHandlers(table);
+    addMovementHandlers(table);
     addReduceHandlers(table);
     addDotHandlers(table);
     addCustomCallHandlers(table);

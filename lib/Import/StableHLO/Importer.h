@@ -15,6 +15,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Operation.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -29,6 +30,7 @@ using ImportTable = llvm::StringMap<ImportHandler>;
 
 void addElementwiseHandlers(ImportTable &table);
 void addStructureHandlers(ImportTable &table);
+void addMovementHandlers(ImportTable &table);
 void addReduceHandlers(ImportTable &table);
 void addDotHandlers(ImportTable &table);
 void addCustomCallHandlers(ImportTable &table);
@@ -40,10 +42,11 @@ StringRef getOpName(Operation *op);
 // Operands and results
 //===----------------------------------------------------------------------===//
 
-/// Has the op so many operands (-1: any number) and results, all of them ranked
-/// tensors of numbers that arith knows, and no f4E2M1FN among them?
+/// Has the op so many operands and results (-1: any number), all of them ranked
+/// tensors of numbers that arith knows?  f4E2M1FN is for ops that only carry
+/// it.
 LogicalResult verifySignature(Operation *op, int numOperands,
-                              int numResults = 1);
+                              int numResults = 1, bool takesFloat4 = false);
 
 RankedTensorType getOperandType(Operation *op, unsigned index);
 RankedTensorType getResultType(Operation *op, unsigned index = 0);
@@ -51,6 +54,9 @@ RankedTensorType getResultType(Operation *op, unsigned index = 0);
 /// Are the extents of both equal, or dynamic on either side?
 LogicalResult verifyShape(Operation *op, StringRef what,
                           ArrayRef<int64_t> found, ArrayRef<int64_t> expected);
+
+/// `[2, ?]`
+std::string getText(ArrayRef<int64_t> shape);
 
 /// A tensor.empty of `type`, dynamic extents being those of `like`.
 Value createEmptyLike(OpBuilder &builder, Location loc, RankedTensorType type,
@@ -60,6 +66,10 @@ Value createEmptyLike(OpBuilder &builder, Location loc, RankedTensorType type,
 /// its dynamic extents.
 Value createSplat(OpBuilder &builder, Location loc, RankedTensorType type,
                   Value scalar, Value like);
+
+/// A generic that moves elements: `value`'s element at `map` of the loops.
+Value createGather(OpBuilder &builder, Location loc, Value value, AffineMap map,
+                   Value empty);
 
 /// The tensor with the dimensions of `value` in this order.
 Value createTranspose(OpBuilder &builder, Location loc, Value value,
@@ -95,6 +105,10 @@ Value convertScalar(OpBuilder &builder, Location loc, Value value, Type type);
 // Attributes
 //===----------------------------------------------------------------------===//
 
+/// An error: attribute `name` is `found`, and what is expected.
+InFlightDiagnostic emitMalformed(Operation *op, StringRef name, StringRef found,
+                                 StringRef expected);
+
 /// The integers of `array<i64: ...>`, `dense<...>` or `[...]`.
 FailureOr<SmallVector<int64_t>> readIntegers(Operation *op, StringRef name);
 
@@ -110,6 +124,9 @@ FailureOr<std::string> readEnum(Operation *op, StringRef name, StringRef kind,
 
 struct DotDimensions {
   SmallVector<int64_t> lhsBatch, rhsBatch, lhsContracting, rhsContracting;
+
+  /// The list that is called `lhs_batching_dimensions` or so, else null.
+  SmallVector<int64_t> *getList(StringRef name);
 
   /// Dimensions of a tensor of `rank` that are neither.
   static SmallVector<int64_t> getFree(int64_t rank, ArrayRef<int64_t> batch,

@@ -286,12 +286,21 @@ HWY_INLINE int fixBlock(const float *src, int32_t *dst, bool &isFinite) {
   for (int64_t i = 0; i < kFixedBlock; i += kN)
     largest = hn::Max(largest, hn::And(hn::BitCast(di, hn::LoadU(df, src + i)),
                                        hn::Set(di, 0x7FFFFFFF)));
-  const int32_t bits = hn::GetLane(hn::MaxOfLanes(di, largest));
+  int32_t bits = hn::GetLane(hn::MaxOfLanes(di, largest));
   if (bits >= 0x7F800000) {
     isFinite = false;
     return 0;
   }
-  const int exponent = ((bits + kHeadroom) >> 23) - 126;
+  int exponent = -126;
+  if (bits < kLift << 23) {
+    // Subnormals have their exponent in the leading zeros.
+    float value;
+    std::memcpy(&value, &bits, sizeof(value));
+    value *= powerOfTwo(kLift);
+    std::memcpy(&bits, &value, sizeof(bits));
+    exponent -= kLift;
+  }
+  exponent += (bits + kHeadroom) >> 23;
   // One factor may be out of range.
   const int shift = kBits - exponent;
   const VF first = hn::Set(df, powerOfTwo(shift / 2));
@@ -337,7 +346,7 @@ void prepareFixed(qmm_nibble_order order, const float *src, int64_t count,
   row.isFinite = true;
 
   const int lowParity = order == QMM_NIBBLES_HI_FIRST ? 1 : 0;
-  int largest = -126;
+  int largest = -126 - kLift;
   for (int64_t pair = 0; pair < count / kPair; ++pair) {
     HWY_ALIGN int32_t values[kPair];
     int exponents[kN];

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <gtest/gtest.h>
 #include <memory>
+#include <tuple>
 
 using namespace qmmrt;
 using namespace qmmrt::test;
@@ -146,7 +147,7 @@ TEST_P(Matmul, EveryLayout) {
   std::mt19937 random(2);
   for (const qmm_scheme &scheme : getSchemes())
     for (const qmm_layout &layout : getLayouts(scheme))
-      for (int64_t m : {2, 19}) {
+      for (int64_t m : {1, 2, 19}) {
         // Row counts on both sides of a scale tile's 128.
         TestTensor quantized({150, 96}, scheme, layout);
         TestTensor wide({m, 96}, getScheme("f32"));
@@ -402,9 +403,132 @@ TEST_P(Matmul, NaNAndInfinityArrive) {
       }
 }
 
+/// Activations by kind: what fixed point with one exponent for 16 elements must
+/// not lose.
+float makeActivation(int kind, int64_t k, std::mt19937 &random) {
+  const float value = std::normal_distribution<float>()(random);
+  switch (kind) {
+  case 1: // outliers
+    return k % 16 == k / 16 * 7 % 16 ? value * 1000 : value;
+  case 2: // subnormal blocks only
+    return value * 1e-40f;
+  case 3:
+    return k / 16 % 2 ? value * 1e30f : value * 1e-30f;
+  case 4:
+    return k / 16 % 3 ? value : value * 1e-42f;
+  case 5: // one sign: a long way from the sum to its offset
+    return std::fabs(value);
+  case 6: // just below a power of two
+    return std::copysign(0x1.fffffep+0f, value);
+  default:
+    return value;
+  }
+}
+
+TEST_P(Matmul, OneRowTimesE2M1IsAsAccurateAsF32) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(12);
+  for (const char *name : {"nvfp4", "mxfp4"})
+    for (const qmm_layout &layout : getLayouts(getScheme(name)))
+      for (const char *type : {"f32", "bf16"})
+        for (int kind = 0; kind < 7; ++kind) {
+          TestTensor a({1, 544}, getScheme(type));
+          TestTensor b({40, 544}, getScheme(name), layout);
+          TestTensor d({1, 40}, getScheme("f32"));
+          b.fill(random);
+          for (int64_t k = 0; k < 544; ++k)
+            a.set(0, 0, k, makeActivation(kind, k, random));
+          run(context.get(), {&a, &b}, d);
+          Product expected =
+              multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE);
+          double error = 0, norm = 0;
+          for (int64_t n = 0; n < 40; ++n) {
+            const double difference = d.get(0, 0, n) - expected.values[n];
+            error += difference * difference;
+            norm += expected.values[n] * expected.values[n];
+          }
+          // Every subnormal term may be rounded to 2^-149.
+          EXPECT_LT(std::sqrt(error), 2e-6 * std::sqrt(norm) + 2e-43)
+              << name << " x " << type << " kind " << kind << " scales "
+              << layout.scales;
+        }
+}
+
+TEST_P(Matmul, OneRowTimesE2M1IsExactForIntegers) {
+  ContextPtr context = createContext(1);
+  std::mt19937 random(13);
+  for (const char *name : {"nvfp4", "mxfp4"}) {
+    TestTensor a({1, 416}, getScheme("f32"));
+    TestTensor b({70, 416}, getScheme(name), getPlainLayout(getScheme(name)));
+    TestTensor d({1, 70}, getScheme("f32"));
+    b.fill(random);
+    const uint8_t one = name[0] == 'n' ? 0x38 : 127;
+    std::fill(b.scale.begin(), b.scale.end(), one);
+    b.tensorScale = 1;
+    for (int64_t k = 0; k < 416; ++k)
+      a.set(0, 0, k, float(int(random() % 2047) - 1023));
+    run(context.get(), {&a, &b}, d);
+    Product expected =
+        multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE);
+    for (int64_t n = 0; n < 70; ++n)
+      EXPECT_EQ(d.get(0, 0, n), expected.values[n]) << name << " at " << n;
+  }
+}
+
+TEST_P(Matmul, NonFiniteArrivesThroughOneRowTimesE2M1) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(14);
+  for (const qmm_layout &layout : getLayouts(getScheme("nvfp4"))) {
+    TestTensor a({1, 208}, getScheme("f32"));
+    TestTensor b({150, 208}, getScheme("nvfp4"), layout);
+    TestTensor d({1, 150}, getScheme("f32"));
+    a.fill(random);
+    b.fill(random);
+    // A NaN scale of either sign concerns its row alone, in the last step too.
+    for (auto [row, column, code] :
+         {std::tuple(17, 0, 0x7F), std::tuple(140, 12, 0xFF)})
+      b.scale[getScaleOffset(layout, b.extents.logicalScales, row, column)] =
+          uint8_t(code);
+    run(context.get(), {&a, &b}, d);
+    for (int64_t n = 0; n < 150; ++n)
+      EXPECT_EQ(std::isnan(d.get(0, 0, n)), n == 17 || n == 140) << n;
+
+    // Infinity times a code: its sign, or NaN.
+    b.fill(random);
+    a.set(0, 0, 200, INFINITY);
+    b.setCode(0, 3, 200, 0x2);
+    b.setCode(0, 4, 200, 0xA);
+    b.setCode(0, 5, 200, 0x8);
+    run(context.get(), {&a, &b}, d);
+    EXPECT_EQ(d.get(0, 0, 3), INFINITY);
+    EXPECT_EQ(d.get(0, 0, 4), -INFINITY);
+    EXPECT_TRUE(std::isnan(d.get(0, 0, 5)));
+    a.set(0, 0, 7, NAN);
+    run(context.get(), {&a, &b}, d);
+    for (int64_t n = 0; n < 150; ++n)
+      EXPECT_TRUE(std::isnan(d.get(0, 0, n))) << n;
+  }
+}
+
+/// The fixed-point sum overflows where the product doesn't.
+TEST_P(Matmul, HugeScalesOfOneRowTimesE2M1) {
+  ContextPtr context = createContext(1);
+  std::mt19937 random(15);
+  TestTensor a({1, 64}, getScheme("f32"));
+  TestTensor b({9, 64}, getScheme("mxfp4"), getPlainLayout(getScheme("mxfp4")));
+  TestTensor d({1, 9}, getScheme("f32"));
+  b.fill(random);
+  std::fill(b.scale.begin(), b.scale.end(), uint8_t(250));
+  for (int64_t k = 0; k < 64; ++k)
+    a.set(0, 0, k, makeActivation(0, k, random) * 1e-8f);
+  run(context.get(), {&a, &b}, d);
+  checkClose(d, multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE),
+             "huge scales");
+}
+
 TEST_P(Matmul, SameBitsWithAnyThreadsAndEveryTime) {
   std::mt19937 random(10);
-  for (int64_t m : {3, 50}) {
+  for (int64_t m : {1, 3, 50}) {
     qmm_scheme sb = getScheme("nvfp4");
     TestTensor a({m, 640}, getScheme("bf16"));
     TestTensor b({300, 640}, sb, getPlainLayout(sb));
