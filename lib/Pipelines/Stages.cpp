@@ -66,6 +66,7 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
   case Stage::Recognized: {
     OpPassManager &functions = pm.nest<func::FuncOp>();
     functions.addPass(createRecognizeContractions());
+    functions.addPass(createRecognizeDynamicQuantization());
     functions.addPass(createFuseEpilogue());
     functions.addPass(createCanonicalizerPass());
     functions.addPass(createCSEPass());

@@ -293,6 +293,9 @@ const ElementExpr *ElementTracer::traceScalar(Value scalar, linalg::LinalgOp op,
       extract && extract.getTensor().getType().getRank() == 0)
     return trace({extract.getTensor(),
                   AffineMap::get(loops.getNumDims(), 0, op.getContext())});
+  // Of a value used twice there is one node, too.
+  if (const ElementExpr *known = memo.lookup({scalar, loops}))
+    return known;
   if (definition && definition->getBlock() == op.getBlock() &&
       isa<arith::ArithDialect, math::MathDialect>(definition->getDialect()) &&
       definition->getNumResults() == 1) {
@@ -321,7 +324,7 @@ const ElementExpr *ElementTracer::traceScalar(Value scalar, linalg::LinalgOp op,
     expr.type = scalar.getType();
     expr.op = definition;
     expr.operands = std::move(operands);
-    return add(std::move(expr));
+    return memo[{scalar, loops}] = add(std::move(expr));
   }
   ElementExpr leaf;
   leaf.kind = ElementExpr::Kind::Leaf;

@@ -29,6 +29,10 @@ struct RecognitionCounts {
 };
 RecognitionCounts recognizeContractions(Operation *root);
 
+/// Turns reductions in `root` to qmm.amax, and the scales computed from them to
+/// quantizes that compute theirs.
+void recognizeDynamicQuantization(Operation *root);
+
 /// Makes what follows the products in `root` their epilogues; returns how many
 /// rewrites there were.
 unsigned fuseEpilogues(Operation *root);

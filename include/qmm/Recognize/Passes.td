@@ -66,6 +66,50 @@ def RecognizeContractions
     Statistic<"numRefused", "refused", "contractions left with a reason">];
 }
 
+def RecognizeDynamicQuantization
+    : InterfacePass<"qmm-recognize-dynamic-quantization",
+                    "FunctionOpInterface"> {
+  let summary = "Largest magnitudes to qmm.amax, and scales computed from them";
+  let description = [{
+    A reduction max |x| over a whole tensor becomes `qmm.amax`.  A
+    `qmm.quantize` whose scale is what its scheme computes - amax over the
+    largest number, and 1 where that is 0 - computes it itself.  A scale that is
+    computed otherwise (without the guard against zeros, with an epsilon, with
+    bounds) gives other codes for some tensors, and stays the program's
+    arithmetic on the amax.
+
+    Before:
+    ```mlir
+    func.func @f(%x: tensor<8x32xf32>) -> tensor<f32> {
+      %zero = arith.constant 0.0 : f32
+      %e = tensor.empty() : tensor<f32>
+      %z = linalg.fill ins(%zero : f32) outs(%e : tensor<f32>) -> tensor<f32>
+      %m = linalg.generic {
+          indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> ()>],
+          iterator_types = ["reduction", "reduction"]}
+        ins(%x : tensor<8x32xf32>) outs(%z : tensor<f32>) {
+      ^bb0(%v: f32, %o: f32):
+        %a = math.absf %v : f32
+        %r = arith.maximumf %o, %a : f32
+        linalg.yield %r : f32
+      } -> tensor<f32>
+      return %m : tensor<f32>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @f(%x: tensor<8x32xf32>) -> tensor<f32> {
+      %m = qmm.amax %x : tensor<8x32xf32> -> tensor<f32>
+      return %m : tensor<f32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def FuseEpilogue : InterfacePass<"qmm-fuse-epilogue", "FunctionOpInterface"> {
   let summary = "What follows a product becomes its epilogue";
   let description = [{
