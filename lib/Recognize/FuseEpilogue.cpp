@@ -1,4 +1,4 @@
-//===- FuseEpilogue.cpp - A bias into the product ------------------------===//
+//===- FuseEpilogue.cpp - What follows a product, into the product -------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,17 +6,23 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Only sums whose other operand is one value a column, and only when nothing
-// else uses the product.
+// Looks forward from each product, over no more ops than an epilogue has, so
+// the time is linear in the ops of a function.
 //
 //===----------------------------------------------------------------------===//
 
-#include "ElementExpr.h"
-#include "qmm/IR/QMM.h"
+#include "FuseEpilogue.h"
 #include "qmm/Recognize/Passes.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Iterators.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::qmm {
 #define GEN_PASS_DEF_FUSEEPILOGUE
@@ -26,97 +32,823 @@ namespace mlir::qmm {
 using namespace mlir;
 using namespace mlir::qmm;
 
-/// The product that `expr` is, element for element, if it is one.
-static ScaledMatmulOp matchProduct(const ElementExpr *expr) {
-  if (expr->kind != ElementExpr::Kind::Leaf || !expr->origin.index ||
-      !expr->origin.index.isIdentity())
-    return nullptr;
-  return expr->origin.tensor.getDefiningOp<ScaledMatmulOp>();
-}
+/// More ops than any activation is spelled in.
+static constexpr size_t kMaxOps = 48;
 
-/// A tensor of one value a column, `columns` long.
-static Value matchBias(const ElementExpr *expr, unsigned rank,
-                       int64_t columns) {
-  expr = stripExtensions(expr);
-  if (!expr->origin.tensor || !expr->origin.index ||
-      expr->origin.index.getNumResults() != 1)
-    return {};
-  auto dim = dyn_cast<AffineDimExpr>(expr->origin.index.getResult(0));
-  auto type = dyn_cast<RankedTensorType>(expr->origin.tensor.getType());
-  if (!dim || dim.getPosition() != rank - 1 || !type ||
-      type.getDimSize(0) != columns ||
-      !isa<Float32Type, BFloat16Type, Float16Type>(type.getElementType()))
-    return {};
-  return expr->origin.tensor;
+static std::string str(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
 }
 
 namespace {
-struct FuseBias : OpInterfaceRewritePattern<linalg::LinalgOp> {
-  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
 
-  LogicalResult matchAndRewrite(linalg::LinalgOp op,
-                                PatternRewriter &rewriter) const override {
-    if (op->getNumResults() != 1 ||
-        op.getNumParallelLoops() != op.getNumLoops())
-      return rewriter.notifyMatchFailure(op, "not elementwise");
-    auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-    if (!type || type.getRank() < 2)
-      return rewriter.notifyMatchFailure(op,
-                                         "not on tensors of rank 2 or more");
-    ElementTracer tracer;
-    const ElementExpr *sum = tracer.trace(
-        {op->getResult(0), rewriter.getMultiDimIdentityMap(type.getRank())});
-    if (!sum->isOp("arith.addf"))
-      return rewriter.notifyMatchFailure(op, "not a sum");
-    for (unsigned i : {0, 1}) {
-      // The product as it is: a conversion in between would round elsewhere.
-      ScaledMatmulOp product = matchProduct(sum->operands[i]);
-      if (!product)
-        continue;
-      if (product.getBias() || product.getResidual() || product.getAmax() ||
-          product.getActivation() != Activation::None ||
-          product.getResult().getType() != type)
-        return rewriter.notifyMatchFailure(op, "the product has an epilogue");
-      if (!product.getResult().hasOneUse())
-        return rewriter.notifyMatchFailure(op, "the product has other uses");
-      Value bias = matchBias(sum->operands[1 - i], type.getRank(),
-                             type.getShape().back());
-      if (!bias)
-        return rewriter.notifyMatchFailure(op, "no bias");
-      SmallVector<Attribute> notes;
-      if (auto old = product->getAttrOfType<ArrayAttr>(QMMDialect::kNotesAttr))
-        llvm::append_range(notes, old);
-      Type element = type.getElementType();
-      if (!element.isF32()) {
-        std::string text;
-        llvm::raw_string_ostream(text)
-            << "product rounded to " << element << " before the bias";
-        notes.push_back(rewriter.getStringAttr(text));
-      }
-      auto fused = ScaledMatmulOp::create(
-          rewriter, product.getLoc(), TypeRange{type}, product.getA(),
-          product.getB(), bias, /*residual=*/Value(), /*out_scale=*/Value(),
-          Activation::None);
-      fused->setDiscardableAttrs(product->getDiscardableAttrDictionary());
-      if (!notes.empty())
-        fused->setAttr(QMMDialect::kNotesAttr, rewriter.getArrayAttr(notes));
-      rewriter.replaceOp(op, fused->getResult(0));
-      return success();
-    }
-    return rewriter.notifyMatchFailure(op, "no product in the sum");
-  }
+/// The elementwise ops behind a value, and those of their results that every
+/// path from it passes through.
+struct Followers {
+  llvm::SmallSetVector<Operation *, 8> ops;
+  /// The product, and all that is computed from it here.
+  llvm::DenseSet<Value> values;
+  SmallVector<Value> cuts;
 };
 
+/// What becomes of a product.
+struct Epilogue {
+  const ElementExpr *bias = nullptr, *residual = nullptr;
+  SmallVector<ScaleFactor> factors[2];
+  Activation activation = Activation::None;
+  const EpilogueStep *quantize = nullptr;
+  SmallVector<std::string> notes;
+};
+
+class Fuser {
+public:
+  explicit Fuser(Operation *root) : root(root) {}
+  unsigned run();
+
+private:
+  void fuse(ScaledMatmulOp op);
+  bool fuseElementwise();
+  bool fuseQuantizeOp();
+  void explainUses();
+  void noteGate();
+
+  bool isDead(Operation *op) const { return dead.contains(op); }
+  SmallVector<Operation *> getLiveUsers(Value value);
+  linalg::LinalgOp getElementwise(Operation *op);
+  Followers collect(llvm::function_ref<bool(Operation *)> ignores);
+  std::optional<AmaxMatch> findAmax();
+  std::unique_ptr<EpilogueChain> getChain(const Followers &region);
+
+  EpilogueDomain getDomain();
+  bool canReshapeBack();
+  size_t addSteps(ArrayRef<EpilogueStep> steps, EpilogueChain &chain,
+                  Epilogue &epilogue);
+  Operation *getLatest(Operation *latest, Value value);
+  Operation *getLatest(Operation *latest, const ElementExpr *expr);
+  Operation *getLatest(const Epilogue &epilogue);
+  bool isUsedBefore(const AmaxMatch &amax, Operation *latest);
+  void apply(const Epilogue &epilogue, Value end, const Followers &region,
+             const AmaxMatch *amax, Operation *latest);
+  ScaledMatmulOp create(OpBuilder &builder, Type type, Value a, Value b,
+                        Value bias, Value residual, Value outScale,
+                        Activation activation, const AmaxMatch *amax,
+                        ArrayRef<std::string> notes);
+  void replace(ScaledMatmulOp op, ArrayRef<Operation *> newViews, Value result,
+               ArrayRef<Operation *> ops, const AmaxMatch *amax);
+  Value buildBias(OpBuilder &builder, const ElementExpr *expr);
+  Value buildResidual(OpBuilder &builder, const ElementExpr *expr);
+  const ElementExpr *toVector(const ElementExpr *expr, unsigned dim);
+  void markDead(Operation *op);
+  void remark(Operation *op, StringRef reason);
+  const ElementExpr *traceWhole(Value value);
+
+  Operation *root;
+  ElementTracer tracer;
+  llvm::SetVector<Operation *> dead;
+  llvm::DenseSet<Operation *> remarked;
+  unsigned fused = 0;
+
+  // The product at hand, and its result through the reshapes behind it.
+  ScaledMatmulOp product;
+  SmallVector<Operation *> views;
+  Value base;
+  const ElementExpr *baseBefore = nullptr;
+};
+
+} // namespace
+
+static bool isReshape(Operation *op) {
+  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op);
+}
+
+//===----------------------------------------------------------------------===//
+// Uses
+//===----------------------------------------------------------------------===//
+
+SmallVector<Operation *> Fuser::getLiveUsers(Value value) {
+  llvm::SmallSetVector<Operation *, 4> users;
+  for (Operation *user : value.getUsers())
+    if (!isDead(user))
+      users.insert(user);
+  return users.takeVector();
+}
+
+/// Counts `op` as dead, and what only it used, if nothing uses it.
+void Fuser::markDead(Operation *op) {
+  SmallVector<Operation *> worklist = {op};
+  while (!worklist.empty()) {
+    op = worklist.pop_back_val();
+    if (isDead(op) || op->hasTrait<OpTrait::IsTerminator>() ||
+        !llvm::all_of(op->getUsers(),
+                      [&](Operation *user) { return isDead(user); }) ||
+        !isMemoryEffectFree(op))
+      continue;
+    dead.insert(op);
+    for (Value operand : op->getOperands())
+      if (Operation *definition = operand.getDefiningOp())
+        worklist.push_back(definition);
+  }
+}
+
+/// An op that computes each element of its result from one of its inputs'.
+linalg::LinalgOp Fuser::getElementwise(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp || op->getBlock() != base.getParentBlock() ||
+      op->getNumResults() != 1 ||
+      linalgOp.getNumParallelLoops() != linalgOp.getNumLoops() ||
+      !linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0))
+           .isIdentity())
+    return nullptr;
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type ||
+      type.getShape() != cast<RankedTensorType>(base.getType()).getShape())
+    return nullptr;
+  return linalgOp;
+}
+
+Followers Fuser::collect(llvm::function_ref<bool(Operation *)> ignores) {
+  Followers region;
+  llvm::SmallSetVector<Operation *, 8> pending;
+  llvm::SmallSetVector<Value, 4> exposed; // values with uses of other kinds
+  auto addUsers = [&](Value value) {
+    region.values.insert(value);
+    for (Operation *user : getLiveUsers(value)) {
+      if (value == base && ignores(user))
+        continue;
+      if (getElementwise(user))
+        pending.insert(user);
+      else
+        exposed.insert(value);
+    }
+  };
+  region.values.insert(product.getResult());
+  addUsers(base);
+  while (true) {
+    // The values that something is still to be computed from.
+    llvm::SmallSetVector<Value, 4> open(exposed.begin(), exposed.end());
+    for (Operation *op : pending)
+      for (Value operand : op->getOperands())
+        if (region.values.contains(operand))
+          open.insert(operand);
+    if (open.size() == 1 && open[0] != base &&
+        (region.cuts.empty() || region.cuts.back() != open[0]))
+      region.cuts.push_back(open[0]);
+    if (pending.empty() || pending.size() > kMaxOps ||
+        region.ops.size() == kMaxOps || (!exposed.empty() && open.size() > 1))
+      return region;
+    Operation *next = *llvm::min_element(
+        pending, [](auto *x, auto *y) { return x->isBeforeInBlock(y); });
+    pending.remove(next);
+    region.ops.insert(next);
+    addUsers(next->getResult(0));
+  }
+}
+
+std::optional<AmaxMatch> Fuser::findAmax() {
+  for (Operation *user : getLiveUsers(base))
+    if (user->getBlock() == product->getBlock())
+      if (std::optional<AmaxMatch> match = matchAmax(
+              user, base, tracer, [&](Operation *op) { return isDead(op); }))
+        return match;
+  return std::nullopt;
+}
+
+EpilogueDomain Fuser::getDomain() {
+  auto shape = cast<RankedTensorType>(base.getType()).getShape();
+  auto result = cast<RankedTensorType>(product.getResult().getType());
+  int64_t n = result.getShape().back();
+  // A reshape in row-major order that ends in N has the same columns.
+  bool hasColumns = views.empty() || (!shape.empty() && shape.back() == n &&
+                                      !ShapedType::isDynamic(n));
+  return {shape, hasColumns, views.empty() && result.getRank() == 2};
+}
+
+/// Can a tensor of the base's shape have the product's?
+bool Fuser::canReshapeBack() {
+  return llvm::all_of(views, [](Operation *view) {
+    auto collapse = dyn_cast<tensor::CollapseShapeOp>(view);
+    return !collapse ||
+           llvm::all_of(collapse.getReassociationIndices(),
+                        [&](const ReassociationIndices &group) {
+                          return llvm::count_if(group, [&](int64_t dim) {
+                                   return collapse.getSrcType().isDynamicDim(
+                                       dim);
+                                 }) <= 1;
+                        });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// From steps to an epilogue
+//===----------------------------------------------------------------------===//
+
+/// "bf16, f16" of types that values were rounded to.
+static std::string spellTypes(ArrayRef<Type> types) {
+  llvm::SmallSetVector<Type, 2> unique(types.begin(), types.end());
+  return llvm::join(llvm::map_range(unique, str), ", ");
+}
+
+/// Adds `steps` as far as an epilogue has them; returns how many.
+size_t Fuser::addSteps(ArrayRef<EpilogueStep> steps, EpilogueChain &chain,
+                       Epilogue &epilogue) {
+  Value a = product.getA(), b = product.getB();
+  bool hasBias = bool(product.getBias()),
+       hasResidual = bool(product.getResidual());
+  bool isActive = product.getActivation() != Activation::None;
+  for (auto [index, step] : llvm::enumerate(steps)) {
+    bool isPlain = !isActive && !hasBias && !hasResidual;
+    StringRef subject = isActive                 ? "result"
+                        : hasBias || hasResidual ? "sum"
+                                                 : "product";
+    StringRef article = " before the ";
+    SmallVector<std::string> details;
+    switch (step.kind) {
+    case EpilogueStep::Kind::Convert:
+      continue;
+    case EpilogueStep::Kind::Scale: {
+      bool isQuantized = isa<QuantizedTensorType>(a.getType()) ||
+                         isa<QuantizedTensorType>(b.getType());
+      if (!isPlain || !isQuantized)
+        return index;
+      std::string reason;
+      std::optional<unsigned> operand =
+          getScaledOperand(a, b, step.extent, reason);
+      if (!operand) {
+        chain.refused = step.end->op;
+        chain.refusal = "is multiplied by a factor that no operand's scale "
+                        "can take: " +
+                        reason;
+        return index;
+      }
+      epilogue.factors[*operand].push_back(
+          {step.operand, step.extent, step.divides});
+      if (step.divides)
+        details.push_back(
+            llvm::formatv("division of the product moved into the scale of {0}",
+                          *operand ? "b" : "a"));
+      break;
+    }
+    case EpilogueStep::Kind::Bias: {
+      int64_t n =
+          cast<ShapedType>(product.getResult().getType()).getShape().back();
+      if (isActive || hasBias ||
+          (step.extent == Extent::Tensor && ShapedType::isDynamic(n)))
+        return index;
+      epilogue.bias = step.operand;
+      hasBias = true;
+      break;
+    }
+    case EpilogueStep::Kind::Residual:
+      if (isActive || hasResidual || !canReshapeBack())
+        return index;
+      epilogue.residual = step.operand;
+      hasResidual = true;
+      break;
+    case EpilogueStep::Kind::Activate:
+      epilogue.activation = step.activation;
+      isActive = true;
+      if (step.computedIn)
+        details.push_back(llvm::formatv("{0} computed in f32, not {1}",
+                                        stringifyActivation(step.activation),
+                                        str(step.computedIn)));
+      if (step.dropsNaN)
+        details.push_back("relu of NaN is NaN, not 0");
+      break;
+    case EpilogueStep::Kind::Quantize:
+      epilogue.quantize = &step;
+      article = " before its ";
+      if (step.operand && !step.divides)
+        details.push_back("out_scale is 1 / factor, rounded to f32");
+      break;
+    }
+    if (!step.roundings.empty())
+      epilogue.notes.push_back(llvm::formatv(
+          "{0} rounded to {1}{2}{3}", subject, spellTypes(step.roundings),
+          article,
+          step.kind == EpilogueStep::Kind::Activate ? "activation"
+                                                    : describe(step)));
+    llvm::append_range(epilogue.notes, details);
+  }
+  return steps.size();
+}
+
+const ElementExpr *Fuser::traceWhole(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return tracer.trace({value, AffineMap::getMultiDimIdentityMap(
+                                  type.getRank(), value.getContext())});
+}
+
+void Fuser::remark(Operation *op, StringRef reason) {
+  // The ops of a named op's body have no place of their own.
+  if (isa<UnknownLoc>(op->getLoc()) && isa<linalg::LinalgOp>(op->getParentOp()))
+    op = op->getParentOp();
+  if (remarked.insert(op).second)
+    emitRemark(op->getLoc()) << "epilogue not fused: the product " << reason;
+}
+
+/// The chain from the product to the last cut of `region`; null without one.
+std::unique_ptr<EpilogueChain> Fuser::getChain(const Followers &region) {
+  if (region.cuts.empty())
+    return nullptr;
+  auto getChainFrom = [&](const ElementExpr *atom) {
+    auto chain = std::make_unique<EpilogueChain>(tracer, getDomain(), atom,
+                                                 traceWhole(region.cuts.back()),
+                                                 region.values);
+    return chain->getCuts().empty() ? nullptr : std::move(chain);
+  };
+  if (auto chain = getChainFrom(traceWhole(base)))
+    return chain;
+  // Values behind one that a product took in may have been traced before: they
+  // still name it as it was, or end in front of it.
+  if (baseBefore)
+    if (auto chain = getChainFrom(baseBefore))
+      return chain;
+  tracer = ElementTracer();
+  baseBefore = nullptr;
+  return getChainFrom(traceWhole(base));
+}
+
+bool Fuser::fuseElementwise() {
+  std::optional<AmaxMatch> amax = findAmax();
+  Followers region = collect(
+      [&](Operation *op) { return amax && llvm::is_contained(amax->ops, op); });
+  if (region.cuts.empty() && amax) {
+    amax = std::nullopt;
+    region = collect([](Operation *) { return false; });
+  }
+  std::unique_ptr<EpilogueChain> chain = getChain(region);
+  if (!chain)
+    return false;
+
+  // Where the values between ops stand.
+  llvm::SmallDenseMap<const ElementExpr *, Value> standing;
+  for (Value cut : region.cuts)
+    standing[chain->represent(traceWhole(cut))] = cut;
+
+  SmallVector<EpilogueStep> steps;
+  for (size_t at = 0; at + 1 < chain->getCuts().size();) {
+    bool isActive = product.getActivation() != Activation::None ||
+                    llvm::any_of(steps, [](const EpilogueStep &step) {
+                      return step.kind == EpilogueStep::Kind::Activate;
+                    });
+    auto step = chain->matchStep(at, !isActive);
+    if (!step)
+      break;
+    steps.push_back(std::move(step->first));
+    at = step->second;
+  }
+  Epilogue whole;
+  size_t count = addSteps(steps, *chain, whole);
+  while (count > 0 &&
+         !standing.contains(chain->represent(steps[count - 1].end)))
+    --count;
+  // max |y| is of what is quantized.
+  if (amax && (count != 1 || steps[0].kind != EpilogueStep::Kind::Quantize))
+    count = 0;
+  if (count == 0) {
+    if (chain->refused)
+      remark(chain->refused, chain->refusal);
+    return false;
+  }
+  Epilogue epilogue;
+  ArrayRef<EpilogueStep> taken = ArrayRef(steps).take_front(count);
+  addSteps(taken, *chain, epilogue);
+  Value end = standing.lookup(chain->represent(taken.back().end));
+
+  Operation *latest = getLatest(epilogue);
+  if (amax && isUsedBefore(*amax, latest)) {
+    remark(end.getDefiningOp(), "is quantized with a scale that depends on its "
+                                "amax");
+    return false;
+  }
+  apply(epilogue, end, region, amax ? &*amax : nullptr, latest);
+  baseBefore = taken.back().end;
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// The new product
+//===----------------------------------------------------------------------===//
+
+Operation *Fuser::getLatest(Operation *latest, Value value) {
+  Operation *definition = value.getDefiningOp();
+  definition = definition
+                   ? latest->getBlock()->findAncestorOpInBlock(*definition)
+                   : nullptr;
+  return definition && latest->isBeforeInBlock(definition) ? definition
+                                                           : latest;
+}
+
+Operation *Fuser::getLatest(Operation *latest, const ElementExpr *expr) {
+  if (!expr)
+    return latest;
+  if (expr->origin.tensor && expr->kind != ElementExpr::Kind::Constant)
+    latest = getLatest(latest, expr->origin.tensor);
+  if (expr->kind == ElementExpr::Kind::Moved)
+    for (Value operand : expr->op->getOperands())
+      latest = getLatest(latest, operand);
+  for (const ElementExpr *operand : expr->operands)
+    latest = getLatest(latest, operand);
+  return latest;
+}
+
+const ElementExpr *Fuser::toVector(const ElementExpr *expr, unsigned dim) {
+  auto type = cast<RankedTensorType>(base.getType());
+  MLIRContext *context = type.getContext();
+  SmallVector<AffineExpr> dims(type.getRank(),
+                               getAffineConstantExpr(0, context));
+  dims[dim] = getAffineDimExpr(0, context);
+  // The extent is given as unknown, so that a vector of one keeps its dim.
+  return tracer.substitute(expr, dims, {ShapedType::kDynamic});
+}
+
+/// One value a column as a vector: where it stands, without dimensions of 1.
+Value Fuser::buildBias(OpBuilder &builder, const ElementExpr *expr) {
+  if (!expr)
+    return product.getBias();
+  Location loc = product.getLoc();
+  auto domain = cast<RankedTensorType>(base.getType());
+  expr = toVector(expr, domain.getRank() - 1);
+  int64_t n = cast<ShapedType>(product.getResult().getType()).getShape().back();
+  auto isVector = [&](RankedTensorType type) {
+    for (auto [extent, index] :
+         llvm::zip_equal(type.getShape(), expr->origin.index.getResults()))
+      if (isa<AffineConstantExpr>(index) ? extent != 1
+                                         : !isa<AffineDimExpr>(index))
+        return false;
+    return type.getNumElements() == n;
+  };
+  if (expr->kind == ElementExpr::Kind::Leaf && expr->origin.index) {
+    auto type = cast<RankedTensorType>(expr->origin.tensor.getType());
+    if (type.getRank() == 1 &&
+        isa<AffineDimExpr>(expr->origin.index.getResult(0))) {
+      if (type.getDimSize(0) == n)
+        return expr->origin.tensor;
+      // The trace looks through a slice.
+      OpFoldResult zero = builder.getIndexAttr(0),
+                   one = builder.getIndexAttr(1),
+                   size = builder.getIndexAttr(n);
+      return tensor::ExtractSliceOp::create(builder, loc, expr->origin.tensor,
+                                            zero, size, one);
+    }
+    if (type.hasStaticShape() && isVector(type) && type.getRank() > 1)
+      return tensor::CollapseShapeOp::create(
+          builder, loc, expr->origin.tensor,
+          {llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()))});
+  }
+  OpFoldResult size = builder.getIndexAttr(n);
+  return materialize(builder, loc, expr, size);
+}
+
+/// A tensor of the domain's shape, in the shape of the product.
+Value Fuser::buildResidual(OpBuilder &builder, const ElementExpr *expr) {
+  if (!expr)
+    return product.getResidual();
+  Value value = expr->origin.tensor;
+  Type element = getElementTypeOrSelf(value.getType());
+  for (Operation *view : llvm::reverse(views)) {
+    auto source = cast<RankedTensorType>(view->getOperand(0).getType());
+    auto type = source.clone(element);
+    if (auto expand = dyn_cast<tensor::ExpandShapeOp>(view))
+      value =
+          tensor::CollapseShapeOp::create(builder, view->getLoc(), type, value,
+                                          expand.getReassociationIndices());
+    else
+      value = tensor::ExpandShapeOp::create(
+          builder, view->getLoc(), type, value,
+          cast<tensor::CollapseShapeOp>(view).getReassociationIndices());
+  }
+  return value;
+}
+
+ScaledMatmulOp Fuser::create(OpBuilder &builder, Type type, Value a, Value b,
+                             Value bias, Value residual, Value outScale,
+                             Activation activation, const AmaxMatch *amax,
+                             ArrayRef<std::string> notes) {
+  SmallVector<Type> types = {type};
+  if (amax)
+    types.push_back(RankedTensorType::get({}, builder.getF32Type()));
+  auto op = ScaledMatmulOp::create(builder, product.getLoc(), types, a, b, bias,
+                                   residual, outScale, activation);
+  op->setDiscardableAttrs(product->getDiscardableAttrDictionary());
+  llvm::SmallSetVector<Attribute, 4> all;
+  if (auto old = product->getAttrOfType<ArrayAttr>(QMMDialect::kNotesAttr))
+    all.insert(old.begin(), old.end());
+  for (const std::string &note : notes)
+    all.insert(builder.getStringAttr(note));
+  if (!all.empty())
+    op->setAttr(QMMDialect::kNotesAttr,
+                builder.getArrayAttr(all.getArrayRef()));
+  if (amax) {
+    Value replacement = convertAmax(builder, product.getLoc(), op.getAmax(),
+                                    amax->result.getType());
+    Value(amax->result).replaceAllUsesWith(replacement);
+  }
+  return op;
+}
+
+/// What the new product has to stand behind.
+Operation *Fuser::getLatest(const Epilogue &epilogue) {
+  Operation *latest = product;
+  latest = getLatest(latest, epilogue.bias);
+  latest = getLatest(latest, epilogue.residual);
+  for (const auto &factors : epilogue.factors)
+    for (const ScaleFactor &factor : factors)
+      latest = getLatest(latest, factor.expr);
+  if (epilogue.quantize)
+    latest = getLatest(latest, epilogue.quantize->operand);
+  for (Operation *view : views)
+    for (Value operand : llvm::drop_begin(view->getOperands()))
+      latest = getLatest(latest, operand);
+  return latest;
+}
+
+/// Is `amax` needed where the new product can stand at the earliest?
+bool Fuser::isUsedBefore(const AmaxMatch &amax, Operation *latest) {
+  return llvm::is_contained(amax.ops, latest) ||
+         llvm::any_of(getLiveUsers(amax.result), [&](Operation *user) {
+           Operation *ancestor =
+               latest->getBlock()->findAncestorOpInBlock(*user);
+           return ancestor &&
+                  (ancestor == latest || ancestor->isBeforeInBlock(latest));
+         });
+}
+
+void Fuser::apply(const Epilogue &epilogue, Value end, const Followers &region,
+                  const AmaxMatch *amax, Operation *latest) {
+  OpBuilder builder(product->getContext());
+  builder.setInsertionPointAfter(latest);
+  Location loc = product.getLoc();
+
+  Value operands[2] = {product.getA(), product.getB()};
+  for (unsigned i : {0, 1}) {
+    SmallVector<ScaleFactor> factors(epilogue.factors[i]);
+    unsigned rank = cast<RankedTensorType>(base.getType()).getRank();
+    for (ScaleFactor &factor : factors)
+      if (factor.extent != Extent::Tensor)
+        factor.expr = toVector(factor.expr, i == 0 ? rank - 2 : rank - 1);
+    operands[i] = scaleOperand(builder, loc, operands[i], factors);
+  }
+  Value bias = buildBias(builder, epilogue.bias);
+  Value residual = buildResidual(builder, epilogue.residual);
+  Activation activation = epilogue.activation == Activation::None
+                              ? product.getActivation()
+                              : epilogue.activation;
+  auto wide = cast<RankedTensorType>(product.getResult().getType());
+  Type element = getElementTypeOrSelf(end.getType());
+  Type type = wide.clone(element);
+  Value outScale;
+  if (epilogue.quantize) {
+    outScale = materializeOutScale(builder, loc, epilogue.quantize->operand,
+                                   !epilogue.quantize->divides &&
+                                       epilogue.quantize->operand);
+    auto scheme = SchemeAttr::get(builder.getContext(), element, 0, 0,
+                                  builder.getF32Type(), false);
+    type =
+        QuantizedTensorType::get(wide.getShape(), wide.getElementType(), scheme,
+                                 LayoutAttr::getPlain(builder.getContext()));
+  }
+  ScaledMatmulOp op =
+      create(builder, type, operands[0], operands[1], bias, residual, outScale,
+             activation, amax, epilogue.notes);
+  Value result = op.getResult();
+  if (epilogue.quantize)
+    result = DisassembleOp::create(builder, loc, result).getResult(0);
+  SmallVector<Operation *> newViews;
+  for (Operation *view : views) {
+    IRMapping mapping;
+    mapping.map(view->getOperand(0), result);
+    Operation *copy = builder.clone(*view, mapping);
+    copy->getResult(0).setType(
+        cast<RankedTensorType>(view->getResult(0).getType()).clone(element));
+    newViews.push_back(copy);
+    result = copy->getResult(0);
+  }
+  end.replaceAllUsesWith(result);
+
+  replace(op, newViews, result, region.ops.getArrayRef(), amax);
+}
+
+/// Goes on with the new product; what is left of the old one is dead.
+void Fuser::replace(ScaledMatmulOp op, ArrayRef<Operation *> newViews,
+                    Value result, ArrayRef<Operation *> ops,
+                    const AmaxMatch *amax) {
+  ++fused;
+  for (Operation *old : llvm::reverse(ops))
+    markDead(old);
+  if (amax)
+    for (Operation *old : llvm::reverse(amax->ops))
+      markDead(old);
+  for (Operation *old : llvm::reverse(views))
+    markDead(old);
+  markDead(product);
+  product = op;
+  views.assign(newViews.begin(), newViews.end());
+  base = result;
+}
+
+//===----------------------------------------------------------------------===//
+// qmm.quantize of a product
+//===----------------------------------------------------------------------===//
+
+bool Fuser::fuseQuantizeOp() {
+  std::optional<AmaxMatch> amax = findAmax();
+  QuantizeOp quantize;
+  for (Operation *user : getLiveUsers(base)) {
+    if (amax && user == amax->ops.front())
+      continue;
+    auto op = dyn_cast<QuantizeOp>(user);
+    if (!op || quantize || op->getBlock() != product->getBlock())
+      return false;
+    quantize = op;
+  }
+  if (!quantize)
+    return false;
+  std::string reason;
+  FailureOr<Value> outScale = getOutScale(quantize, reason);
+  if (succeeded(outScale) && !getDomain().hasColumns) {
+    reason = "is reshaped to other columns before it is quantized";
+    outScale = failure();
+  }
+  if (failed(outScale)) {
+    remark(quantize, reason);
+    return false;
+  }
+  Operation *latest = product;
+  if (*outScale)
+    latest = getLatest(latest, *outScale);
+  if (amax && isUsedBefore(*amax, latest)) {
+    remark(quantize, "is quantized with a scale that depends on its amax");
+    return false;
+  }
+
+  OpBuilder builder(product->getContext());
+  builder.setInsertionPointAfter(latest);
+  SmallVector<std::string> notes;
+  auto wide = cast<RankedTensorType>(product.getResult().getType());
+  if (!wide.getElementType().isF32()) {
+    notes.push_back("result rounded to " + str(wide.getElementType()) +
+                    " before its quantization");
+    if (amax)
+      notes.push_back("result rounded to " + str(wide.getElementType()) +
+                      " before its amax");
+  }
+  QuantizedTensorType old = quantize.getResult().getType();
+  auto type = QuantizedTensorType::get(wide.getShape(), old.getExpressed(),
+                                       old.getScheme(), old.getLayout());
+  ScaledMatmulOp op =
+      create(builder, type, product.getA(), product.getB(), product.getBias(),
+             product.getResidual(), *outScale, product.getActivation(),
+             amax ? &*amax : nullptr, notes);
+  Value result = op.getResult();
+  if (type != old)
+    result = ReshapeOp::create(builder, quantize.getLoc(), old, result);
+  quantize.getResult().replaceAllUsesWith(result);
+  replace(op, {}, result, {quantize}, amax ? &*amax : nullptr);
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// What stays
+//===----------------------------------------------------------------------===//
+
+/// A product with several uses stays, with whatever would be its epilogue.
+void Fuser::explainUses() {
+  SmallVector<Operation *> users = getLiveUsers(base);
+  if (users.size() < 2)
+    return;
+  auto explain = [&](const Followers &region, size_t others) {
+    std::unique_ptr<EpilogueChain> chain = getChain(region);
+    if (!chain)
+      return;
+    auto step =
+        chain->matchStep(0, product.getActivation() == Activation::None);
+    Epilogue epilogue;
+    if (!step || step->first.kind == EpilogueStep::Kind::Convert ||
+        addSteps(step->first, *chain, epilogue) == 0)
+      return;
+    remark(step->first.end->op,
+           llvm::formatv("has {0} other use{1}, so its {2} isn't fused", others,
+                         others == 1 ? "" : "s", describe(step->first))
+               .str());
+  };
+  size_t numElementwise = llvm::count_if(
+      users, [&](Operation *op) { return bool(getElementwise(op)); });
+  Followers region = collect([&](Operation *op) {
+    return llvm::is_contained(users, op) && !getElementwise(op);
+  });
+  if (!region.cuts.empty()) {
+    explain(region, users.size() - numElementwise);
+  } else if (users.size() <= 4) {
+    for (Operation *user : users)
+      explain(collect([&](Operation *op) {
+                return op != user && llvm::is_contained(users, op);
+              }),
+              users.size() - 1);
+  }
+  for (Operation *user : users)
+    if (isa<QuantizeOp>(user))
+      remark(user, llvm::formatv(
+                       "has {0} other use{1}, so its quantization isn't fused",
+                       users.size() - 1, users.size() == 2 ? "" : "s")
+                       .str());
+}
+
+/// A gate, activation(product) * other, keeps its multiply.
+void Fuser::noteGate() {
+  if (product.getActivation() == Activation::None)
+    return;
+  Followers region = collect([](Operation *) { return false; });
+  std::unique_ptr<EpilogueChain> chain = getChain(region);
+  if (!chain)
+    return;
+  for (const ElementExpr *cut : chain->getCuts().drop_front()) {
+    if (cut->isOp("arith.extf"))
+      continue;
+    if (cut->isOp("arith.mulf") && fused > 0) {
+      SmallVector<Attribute> notes;
+      if (auto old = product->getAttrOfType<ArrayAttr>(QMMDialect::kNotesAttr))
+        notes.assign(old.begin(), old.end());
+      auto note = StringAttr::get(product->getContext(),
+                                  "multiply behind the activation stays an op");
+      if (!llvm::is_contained(notes, note)) {
+        notes.push_back(note);
+        product->setAttr(QMMDialect::kNotesAttr,
+                         ArrayAttr::get(product->getContext(), notes));
+      }
+    }
+    return;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The driver
+//===----------------------------------------------------------------------===//
+
+void Fuser::fuse(ScaledMatmulOp op) {
+  product = op;
+  views.clear();
+  base = op.getResult();
+  baseBefore = nullptr;
+  if (!isa<RankedTensorType>(base.getType()) || op.getAmax())
+    return;
+  while (isa<RankedTensorType>(product.getResult().getType())) {
+    if (fuseQuantizeOp() || fuseElementwise())
+      continue;
+    SmallVector<Operation *> users = getLiveUsers(base);
+    if (users.size() != 1 || !isReshape(users[0]) ||
+        users[0]->getBlock() != product->getBlock() ||
+        cast<RankedTensorType>(users[0]->getResult(0).getType()).getRank() == 0)
+      break;
+    views.push_back(users[0]);
+    base = users[0]->getResult(0);
+    baseBefore = nullptr;
+  }
+  if (!isa<RankedTensorType>(product.getResult().getType()))
+    return;
+  explainUses();
+  noteGate();
+}
+
+unsigned Fuser::run() {
+  // Recognition leaves what it replaced behind; that uses nothing.
+  root->walk<WalkOrder::PostOrder, ReverseIterator>([&](Operation *op) {
+    if (op != root && op->getNumResults() > 0)
+      markDead(op);
+  });
+  SmallVector<ScaledMatmulOp> products;
+  root->walk([&](ScaledMatmulOp op) {
+    if (!isDead(op))
+      products.push_back(op);
+  });
+  for (ScaledMatmulOp op : products)
+    fuse(op);
+  if (fused == 0)
+    return 0;
+  SmallVector<Operation *> worklist(dead.begin(), dead.end());
+  while (!worklist.empty()) {
+    Operation *op = worklist.pop_back_val();
+    if (!dead.contains(op) || !op->use_empty())
+      continue;
+    for (Value operand : op->getOperands())
+      if (Operation *definition = operand.getDefiningOp())
+        worklist.push_back(definition);
+    dead.remove(op);
+    op->erase();
+  }
+  return fused;
+}
+
+unsigned mlir::qmm::fuseEpilogues(Operation *root) { return Fuser(root).run(); }
+
+namespace {
 struct FuseEpilogue : qmm::impl::FuseEpilogueBase<FuseEpilogue> {
   void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
-    populateFuseEpiloguePatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+    unsigned count = fuseEpilogues(getOperation());
+    numFused += count;
+    if (count == 0)
+      markAllAnalysesPreserved();
   }
 };
 } // namespace
-
-void mlir::qmm::populateFuseEpiloguePatterns(RewritePatternSet &patterns) {
-  patterns.add<FuseBias>(patterns.getContext());
-}

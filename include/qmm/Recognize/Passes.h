@@ -17,14 +17,15 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
 
-namespace mlir {
-class RewritePatternSet;
-}
-
 namespace mlir::qmm {
 
 /// Is `op` a sum of products over loops, which recognition rewrites or refuses?
 bool isContraction(linalg::LinalgOp op);
+
+/// The location of the op that is to blame for a refusal, where that isn't the
+/// contraction.
+inline constexpr llvm::StringLiteral kReasonLocationAttr =
+    "qmm.reason_location";
 
 /// Rewrites every contraction in `root`; returns how many were rewritten and
 /// how many were left with a reason.
@@ -37,8 +38,9 @@ RecognitionCounts recognizeContractions(Operation *root);
 /// quantizes that compute theirs.
 void recognizeDynamicQuantization(Operation *root);
 
-/// The bias pattern of --qmm-fuse-epilogue.
-void populateFuseEpiloguePatterns(RewritePatternSet &patterns);
+/// Makes what follows the products in `root` their epilogues; returns how many
+/// rewrites there were.
+unsigned fuseEpilogues(Operation *root);
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION

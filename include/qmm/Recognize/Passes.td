@@ -111,11 +111,23 @@ def RecognizeDynamicQuantization
 }
 
 def FuseEpilogue : InterfacePass<"qmm-fuse-epilogue", "FunctionOpInterface"> {
-  let summary = "A bias added to a product becomes its epilogue";
+  let summary = "What follows a product becomes its epilogue";
   let description = [{
-    `scaled_matmul(a, b) + broadcast(bias)`, where the sum is the product's only
-    use, becomes one `qmm.scaled_matmul` with a bias.  The rounding of the product
-    before the sum goes away, and `qmm.notes` says so.
+    Looks forward from each `qmm.scaled_matmul`, through elementwise ops, fused
+    or not, and makes of what is computed from its result alone
+
+    - factors or divisors, one value, one a column or one a row: the scale of an
+      operand that is assembled from codes;
+    - one value a column, and a tensor of the result's shape, added in any order:
+      bias and residual;
+    - ReLU, GELU (tanh, erf) and SiLU in any arithmetic spelling: the activation;
+    - `convert(clamp(y / s))` with the type's own bounds, or a `qmm.quantize`
+      whose scales a product can have: a quantized result, and max |y| beside it
+      the second result.
+
+    Reshapes stay behind the product.  `qmm.notes` lists the roundings that go
+    away.  A product that something else uses too stays as it is; that and every
+    other epilogue that isn't one is a remark.
 
     Before:
     ```mlir
@@ -145,7 +157,12 @@ def FuseEpilogue : InterfacePass<"qmm-fuse-epilogue", "FunctionOpInterface"> {
     }
     ```
   }];
-  let dependentDialects = ["::mlir::qmm::QMMDialect"];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::affine::AffineDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+  let statistics = [Statistic<"numFused", "rewrites", "rewrites of a product">];
 }
 
 #endif // QMM_RECOGNIZE_PASSES_TD
