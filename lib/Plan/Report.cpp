@@ -92,6 +92,8 @@ static bool isFromData(Value value) {
 
 /// How an operand gets its codes: null where they are given, or it is wide.
 static json::Value quantization(Value operand) {
+  if (!isa<QuantizedTensorType>(operand.getType()))
+    return nullptr;
   while (Operation *op = operand.getDefiningOp()) {
     if (auto quantize = dyn_cast<QuantizeOp>(op))
       return quantize.getScale() && !isFromData(quantize.getScale())
