@@ -13,6 +13,7 @@
 
 #include "qmm/IR/QMM.h"
 #include "qmm/Plan/Passes.h"
+#include "qmm/Recognize/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
@@ -72,6 +73,42 @@ static json::Object describeOp(Operation *op) {
                       {"location", str(op->getLoc())}};
 }
 
+/// Is a value computed from data: by qmm.amax or a reduction, not far away?
+static bool isFromData(Value value) {
+  constexpr unsigned kMaxOps = 32;
+  SmallVector<Value> worklist{value};
+  llvm::SmallPtrSet<Operation *, 32> seen;
+  while (!worklist.empty() && seen.size() < kMaxOps) {
+    Operation *op = worklist.pop_back_val().getDefiningOp();
+    if (!op || !seen.insert(op).second)
+      continue;
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+    if (isa<AmaxOp>(op) || (linalgOp && linalgOp.getNumReductionLoops() > 0))
+      return true;
+    llvm::append_range(worklist, op->getOperands());
+  }
+  return false;
+}
+
+/// How an operand gets its codes: null where they are given, or it is wide.
+static json::Value quantization(Value operand) {
+  if (!isa<QuantizedTensorType>(operand.getType()))
+    return nullptr;
+  while (Operation *op = operand.getDefiningOp()) {
+    if (auto quantize = dyn_cast<QuantizeOp>(op))
+      return quantize.getScale() && !isFromData(quantize.getScale())
+                 ? "static"
+                 : "dynamic";
+    if (isa<ScaledMatmulOp>(op))
+      return "fused"; // into the product that computes it
+    if (!isa<AssembleOp, DisassembleOp, TransposeOp, ReshapeOp, SliceOp, PadOp,
+             RelayoutOp>(op))
+      break;
+    operand = op->getOperand(0);
+  }
+  return nullptr;
+}
+
 static json::Object describe(ScaledMatmulOp op) {
   auto a = cast<ShapedType>(op.getA().getType());
   auto b = cast<ShapedType>(op.getB().getType());
@@ -87,6 +124,8 @@ static json::Object describe(ScaledMatmulOp op) {
   entry["batch"] = std::move(batch);
   entry["scheme_a"] = scheme(op.getA().getType());
   entry["scheme_b"] = scheme(op.getB().getType());
+  entry["quantization_a"] = quantization(op.getA());
+  entry["quantization_b"] = quantization(op.getB());
   json::Array epilogue;
   if (op.getBias())
     epilogue.push_back("bias");
@@ -113,6 +152,7 @@ static json::Object describe(ScaledMatmulOp op) {
           {"reason", route.getReason().str()}});
   entry["route"] = std::move(routes);
   entry["reason"] = nullptr;
+  entry["reason_location"] = nullptr;
   entry["notes"] = notes(op);
   return entry;
 }
@@ -144,11 +184,16 @@ static json::Object describe(linalg::LinalgOp op) {
   entry["batch"] = std::move(batch);
   entry["scheme_a"] = nullptr;
   entry["scheme_b"] = nullptr;
+  entry["quantization_a"] = nullptr;
+  entry["quantization_b"] = nullptr;
   entry["epilogue"] = json::Array();
   entry["output"] = str(getElementTypeOrSelf(op->getResult(0).getType()));
   entry["route"] = json::Array();
   entry["reason"] =
       op->getAttrOfType<StringAttr>(QMMDialect::kReasonAttr).str();
+  auto where = op->getAttrOfType<LocationAttr>(kReasonLocationAttr);
+  entry["reason_location"] =
+      where ? json::Value(str(Location(where))) : json::Value(nullptr);
   entry["notes"] = notes(op);
   return entry;
 }
@@ -183,6 +228,11 @@ static std::string join(const json::Array *array, StringRef separator) {
   return text;
 }
 
+static std::string getQuantization(const json::Value *value) {
+  std::string text = getText(value, "");
+  return text.empty() ? text : " (" + text + ")";
+}
+
 void mlir::qmm::printReport(llvm::raw_ostream &os, const json::Value &report) {
   const json::Array &matmuls = *report.getAsObject()->getArray("matmuls");
   for (const json::Value &value : matmuls) {
@@ -192,8 +242,10 @@ void mlir::qmm::printReport(llvm::raw_ostream &os, const json::Value &report) {
        << (batch.empty() ? "" : batch + " x ") << getText(matmul.get("m"), "?")
        << " x " << getText(matmul.get("n"), "?") << " x "
        << getText(matmul.get("k"), "?") << "  "
-       << getText(matmul.get("scheme_a"), "wide") << " * "
-       << getText(matmul.get("scheme_b"), "wide") << " -> "
+       << getText(matmul.get("scheme_a"), "wide")
+       << getQuantization(matmul.get("quantization_a")) << " * "
+       << getText(matmul.get("scheme_b"), "wide")
+       << getQuantization(matmul.get("quantization_b")) << " -> "
        << getText(matmul.get("output"), "?");
     if (std::string epilogue = join(matmul.getArray("epilogue"), ", ");
         !epilogue.empty())
@@ -205,8 +257,14 @@ void mlir::qmm::printReport(llvm::raw_ostream &os, const json::Value &report) {
          << getText(object.get("chip"), "?") << " ("
          << getText(object.get("reason"), "") << ")\n";
     }
-    if (std::string reason = getText(matmul.get("reason"), ""); !reason.empty())
-      os << "    not rewritten: " << reason << "\n";
+    if (std::string reason = getText(matmul.get("reason"), "");
+        !reason.empty()) {
+      os << "    not rewritten: " << reason;
+      if (std::string where = getText(matmul.get("reason_location"), "");
+          !where.empty())
+        os << " (" << where << ")";
+      os << "\n";
+    }
     for (const json::Value &note : *matmul.getArray("notes"))
       os << "    " << getText(&note, "") << "\n";
     os << "    at " << getText(matmul.get("location"), "?") << "\n";

@@ -62,6 +62,10 @@ FailureOr<Value> OperandBuilder::buildTensor(const ElementExpr *expr,
   unsigned rank = groups.size();
   expr = tracer.getLeaf(expr);
   if (isFloat4(expr->type)) {
+    if (ShapedType::isDynamic(extents.back()) || extents.back() % 2 != 0)
+      return refusal.set(
+          "its 4-bit codes have a K that isn't even: two share a "
+          "byte");
     const ElementExpr *normal = isNormal ? normalize(expr) : expr;
     if (!isNormal || normal->kind != ElementExpr::Kind::Leaf ||
         !getPermutation(normal->origin, extents) ||

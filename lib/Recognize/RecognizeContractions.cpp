@@ -312,8 +312,10 @@ RecognitionCounts mlir::qmm::recognizeContractions(Operation *root) {
                 StringAttr::get(op->getContext(), refusal.reason));
     InFlightDiagnostic remark = emitRemark(op.getLoc());
     remark << "matmul not rewritten: " << refusal.reason;
-    if (refusal.where && *refusal.where != op.getLoc())
+    if (refusal.where && *refusal.where != op.getLoc()) {
       remark.attachNote(*refusal.where) << "here";
+      op->setAttr(kReasonLocationAttr, LocationAttr(*refusal.where));
+    }
   }
   // Only now: the tracer knows values by their addresses.
   for (Operation *op : dead)

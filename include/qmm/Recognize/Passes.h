@@ -22,6 +22,11 @@ namespace mlir::qmm {
 /// Is `op` a sum of products over loops, which recognition rewrites or refuses?
 bool isContraction(linalg::LinalgOp op);
 
+/// The location of the op that is to blame for a refusal, where that isn't the
+/// contraction.
+inline constexpr llvm::StringLiteral kReasonLocationAttr =
+    "qmm.reason_location";
+
 /// Rewrites every contraction in `root`; returns how many were rewritten and
 /// how many were left with a reason.
 struct RecognitionCounts {

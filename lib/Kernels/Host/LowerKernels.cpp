@@ -240,6 +240,29 @@ static void keepRoundings(ModuleOp module) {
   });
 }
 
+/// arith.scaling_extf as two extensions and a product, which the emulation of
+/// narrow floats knows.
+static LogicalResult expandScaledExtensions(ModuleOp module) {
+  SmallVector<arith::ScalingExtFOp> ops;
+  module.walk([&](arith::ScalingExtFOp op) { ops.push_back(op); });
+  for (arith::ScalingExtFOp op : ops) {
+    Type scale = getElementTypeOrSelf(op.getScale().getType());
+    if (!isa<Float8E8M0FNUType, Float8E4M3FNType>(scale))
+      return op.emitOpError("has a scale of type ")
+             << scale
+             << ", which it truncates to f8E8M0FNU; expected f8E8M0FNU or "
+                "f8E4M3FN";
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    Type type = op.getType();
+    Value product =
+        arith::MulFOp::create(b, arith::ExtFOp::create(b, type, op.getIn()),
+                              arith::ExtFOp::create(b, type, op.getScale()));
+    op.replaceAllUsesWith(product);
+    op.erase();
+  }
+  return success();
+}
+
 static void addLoopPasses(OpPassManager &manager) {
   manager.addPass(createConvertLinalgToLoopsPass());
   math::MathExtendToSupportedTypesOptions extend;
@@ -364,6 +387,7 @@ mlir::qmm::lowerHostKernels(ModuleOp kernels, HostFeatures features) {
   OwningOpRef<ModuleOp> module = kernels.clone();
   FailureOr<SmallVector<Signature>> signatures = takeSignatures(*module);
   if (failed(signatures) || failed(prepare(*module)) ||
+      failed(expandScaledExtensions(*module)) ||
       failed(runPasses(*module, addLoopPasses)))
     return failure();
   keepRoundings(*module);

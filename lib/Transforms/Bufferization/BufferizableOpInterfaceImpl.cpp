@@ -18,12 +18,47 @@
 
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::bufferization;
 using namespace mlir::qmm;
 
 namespace {
+
+/// Row-major without gaps, as physical ops take it?
+bool isContiguous(MemRefType type) {
+  if (type.getLayout().isIdentity())
+    return true;
+  SmallVector<int64_t> strides;
+  int64_t offset = 0, expected = 1;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return false;
+  for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+    int64_t extent = type.getDimSize(dim);
+    if (extent == 1)
+      continue;
+    if (strides[dim] != expected || ShapedType::isDynamic(strides[dim]))
+      return false;
+    // Only the outermost extent may be dynamic: it is no stride of another.
+    expected = ShapedType::isDynamic(extent) ? -1 : expected * extent;
+  }
+  return true;
+}
+
+/// A copy of a part of a buffer, row-major.
+Value copyToContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
+  SmallVector<Value> sizes;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (type.isDynamicDim(dim))
+      sizes.push_back(memref::DimOp::create(rewriter, loc, buffer, dim));
+  Value copy = memref::AllocOp::create(
+      rewriter, loc, MemRefType::get(type.getShape(), type.getElementType()),
+      sizes);
+  memref::CopyOp::create(rewriter, loc, buffer, copy);
+  return copy;
+}
 
 template <typename OpTy>
 struct PhysicalOpModel
@@ -39,7 +74,9 @@ struct PhysicalOpModel
                           BufferizationState &state) const {
     auto physical = cast<OpTy>(op);
     SmallVector<Value> buffers;
-    for (Value operand : op->getOperands()) {
+    size_t firstOutput = physical.getInputs().size();
+    rewriter.setInsertionPoint(op);
+    for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
       if (!isa<TensorType>(operand.getType())) {
         buffers.push_back(operand);
         continue;
@@ -47,10 +84,11 @@ struct PhysicalOpModel
       FailureOr<Value> buffer = getBuffer(rewriter, operand, options, state);
       if (failed(buffer))
         return failure();
+      if (auto type = dyn_cast<MemRefType>(buffer->getType());
+          type && index < firstOutput && !isContiguous(type))
+        buffer = copyToContiguous(rewriter, op->getLoc(), *buffer);
       buffers.push_back(*buffer);
     }
-    size_t firstOutput = physical.getInputs().size();
-    rewriter.setInsertionPoint(op);
     OpTy::create(rewriter, op->getLoc(), TypeRange(), buffers,
                  physical.getProperties(),
                  op->getDiscardableAttrDictionary().getValue());
