@@ -214,3 +214,26 @@ func.func @shapes(%w: !w) -> (tensor<32x256xbf16>, tensor<64x128xbf16>, tensor<6
   %c = qmm.dequantize %wide : !qmm.tensor<64x320xbf16, nvfp4, nibbles = hi_first> -> tensor<64x320xbf16>
   return %a, %b, %c : tensor<32x256xbf16>, tensor<64x128xbf16>, tensor<64x320xbf16>
 }
+
+// A part with gaps is copied: physical ops take row-major buffers.
+// CHECK-LABEL: func @part
+// CHECK-SAME: (%[[X:.*]]: memref<8x32xf32>, %[[W:.*]]: memref<16x64xf32>)
+func.func @part(%x: tensor<8x32xf32>, %w: tensor<16x64xf32>) -> tensor<8x16xf32> {
+  // CHECK: %[[V:.*]] = memref.subview %[[W]][0, 32] [16, 32] [1, 1]
+  // CHECK: %[[C:.*]] = memref.alloc() {{.*}} : memref<16x32xf32>
+  // CHECK: memref.copy %[[V]], %[[C]]
+  // CHECK: qmm.phys.scaled_matmul ins(%[[X]], %[[C]] :
+  %p = tensor.extract_slice %w[0, 32] [16, 32] [1, 1] : tensor<16x64xf32> to tensor<16x32xf32>
+  %y = qmm.scaled_matmul %x, %p : tensor<8x32xf32>, tensor<16x32xf32> -> tensor<8x16xf32>
+  return %y : tensor<8x16xf32>
+}
+
+// One without is read where it is.
+// CHECK-LABEL: func @rows
+// CHECK-NOT: memref.copy
+// CHECK: qmm.phys.scaled_matmul
+func.func @rows(%x: tensor<8x32xf32>, %w: tensor<64x32xf32>) -> tensor<8x16xf32> {
+  %p = tensor.extract_slice %w[32, 0] [16, 32] [1, 1] : tensor<64x32xf32> to tensor<16x32xf32>
+  %y = qmm.scaled_matmul %x, %p : tensor<8x32xf32>, tensor<16x32xf32> -> tensor<8x16xf32>
+  return %y : tensor<8x16xf32>
+}

@@ -138,3 +138,14 @@ func.func @moved_block_scales(%x: tensor<8x32xf32>, %w: tensor<14x32xf8E4M3FN>, 
     ins(%x, %p : tensor<8x32xf32>, tensor<16x32xf32>) outs(%c : tensor<8x16xf32>) -> tensor<8x16xf32>
   return %y : tensor<8x16xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @odd_float4(
+// CHECK: qmm.reason = "its 4-bit codes have a K that isn't even: two share a byte"
+func.func @odd_float4(%x: tensor<8x31xf32>, %w: tensor<16x31xf4E2M1FN>, %c: tensor<8x16xf32>) -> tensor<8x16xf32> {
+  // expected-remark@+1 {{matmul not rewritten: its 4-bit codes have a K that isn't even}}
+  %y = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+    ins(%x, %w : tensor<8x31xf32>, tensor<16x31xf4E2M1FN>) outs(%c : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return %y : tensor<8x16xf32>
+}

@@ -47,16 +47,19 @@ bool isContiguous(MemRefType type) {
 }
 
 /// A copy of a part of a buffer, row-major.
-Value copyToContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
+FailureOr<Value> copyToContiguous(RewriterBase &rewriter, Location loc,
+                                  Value buffer,
+                                  const BufferizationOptions &options) {
   auto type = cast<MemRefType>(buffer.getType());
   SmallVector<Value> sizes;
   for (int64_t dim = 0; dim < type.getRank(); ++dim)
     if (type.isDynamicDim(dim))
       sizes.push_back(memref::DimOp::create(rewriter, loc, buffer, dim));
-  Value copy = memref::AllocOp::create(
+  FailureOr<Value> copy = options.createAlloc(
       rewriter, loc, MemRefType::get(type.getShape(), type.getElementType()),
       sizes);
-  memref::CopyOp::create(rewriter, loc, buffer, copy);
+  if (succeeded(copy))
+    memref::CopyOp::create(rewriter, loc, buffer, *copy);
   return copy;
 }
 
@@ -86,7 +89,9 @@ struct PhysicalOpModel
         return failure();
       if (auto type = dyn_cast<MemRefType>(buffer->getType());
           type && index < firstOutput && !isContiguous(type))
-        buffer = copyToContiguous(rewriter, op->getLoc(), *buffer);
+        buffer = copyToContiguous(rewriter, op->getLoc(), *buffer, options);
+      if (failed(buffer))
+        return failure();
       buffers.push_back(*buffer);
     }
     OpTy::create(rewriter, op->getLoc(), TypeRange(), buffers,
