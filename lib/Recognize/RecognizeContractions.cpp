@@ -36,8 +36,9 @@ struct Initial {
 
 class Rewriter {
 public:
-  Rewriter(linalg::LinalgOp op, ElementTracer &tracer)
-      : op(op), tracer(tracer), builder(op), loc(op.getLoc()) {}
+  Rewriter(linalg::LinalgOp op, ElementTracer &tracer, ProductFamilies families)
+      : op(op), tracer(tracer), families(families), builder(op),
+        loc(op.getLoc()) {}
 
   LogicalResult run(Refusal &refusal);
 
@@ -52,6 +53,7 @@ private:
 
   linalg::LinalgOp op;
   ElementTracer &tracer;
+  ProductFamilies families;
   OpBuilder builder;
   Location loc;
   Initial initial;
@@ -230,6 +232,17 @@ LogicalResult Rewriter::run(Refusal &refusal) {
   if (failed(b))
     return failure();
 
+  auto refuseFamily = [&](StringRef family) {
+    return refusal.set("it is a " + family +
+                       " product, and those aren't asked for");
+  };
+  if (a->codes && b->codes && !families.quantized)
+    return refuseFamily("quantized");
+  if (!a->codes && !b->codes && !families.wide)
+    return refuseFamily("wide");
+  if (!a->codes != !b->codes && !families.weightOnly)
+    return refuseFamily("weight-only");
+
   // Rows stay apart as batch dimensions of one right side, unless a block
   // covers several of them.
   bool collapse = !contraction->batch.empty() || contraction->m.size() == 1 ||
@@ -291,7 +304,8 @@ LogicalResult Rewriter::run(Refusal &refusal) {
   return success();
 }
 
-RecognitionCounts mlir::qmm::recognizeContractions(Operation *root) {
+RecognitionCounts mlir::qmm::recognizeContractions(Operation *root,
+                                                   ProductFamilies families) {
   RecognitionCounts counts;
   SmallVector<linalg::LinalgOp> candidates;
   root->walk([&](linalg::LinalgOp op) {
@@ -302,7 +316,7 @@ RecognitionCounts mlir::qmm::recognizeContractions(Operation *root) {
   SmallVector<Operation *> dead;
   for (linalg::LinalgOp op : candidates) {
     Refusal refusal;
-    if (succeeded(Rewriter(op, tracer).run(refusal))) {
+    if (succeeded(Rewriter(op, tracer, families).run(refusal))) {
       ++counts.rewritten;
       dead.push_back(op);
       continue;
@@ -326,8 +340,25 @@ RecognitionCounts mlir::qmm::recognizeContractions(Operation *root) {
 namespace {
 struct RecognizeContractions
     : qmm::impl::RecognizeContractionsBase<RecognizeContractions> {
+  using RecognizeContractionsBase::RecognizeContractionsBase;
+
   void runOnOperation() override {
-    RecognitionCounts counts = recognizeContractions(getOperation());
+    ProductFamilies asked{families.empty(), families.empty(), families.empty()};
+    for (StringRef family : families) {
+      if (family == "quantized") {
+        asked.quantized = true;
+      } else if (family == "weight-only") {
+        asked.weightOnly = true;
+      } else if (family == "wide") {
+        asked.wide = true;
+      } else {
+        emitError(getOperation()->getLoc())
+            << "unknown family '" << family
+            << "'; there are quantized, weight-only and wide";
+        return signalPassFailure();
+      }
+    }
+    RecognitionCounts counts = recognizeContractions(getOperation(), asked);
     numRewritten += counts.rewritten;
     numRefused += counts.refused;
     if (counts.rewritten == 0 && counts.refused == 0)

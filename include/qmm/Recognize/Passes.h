@@ -27,12 +27,19 @@ bool isContraction(linalg::LinalgOp op);
 inline constexpr llvm::StringLiteral kReasonLocationAttr =
     "qmm.reason_location";
 
+/// Which products recognition rewrites: those of quantized operands on both
+/// sides, on one, on none.
+struct ProductFamilies {
+  bool quantized = true, weightOnly = true, wide = true;
+};
+
 /// Rewrites every contraction in `root`; returns how many were rewritten and
 /// how many were left with a reason.
 struct RecognitionCounts {
   unsigned rewritten = 0, refused = 0;
 };
-RecognitionCounts recognizeContractions(Operation *root);
+RecognitionCounts recognizeContractions(Operation *root,
+                                        ProductFamilies families = {});
 
 /// Turns reductions in `root` to qmm.amax, and the scales computed from them to
 /// quantizes that compute theirs.

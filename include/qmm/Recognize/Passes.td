@@ -61,6 +61,10 @@ def RecognizeContractions
                            "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::affine::AffineDialect"];
+  let options = [
+    ListOption<"families", "families", "std::string",
+               "Rewrite only products that are 'quantized' (both operands), "
+               "'weight-only' (one) or 'wide' (neither); all if none is given">];
   let statistics = [
     Statistic<"numRewritten", "rewritten", "contractions rewritten">,
     Statistic<"numRefused", "refused", "contractions left with a reason">];
