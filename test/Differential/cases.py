@@ -100,6 +100,12 @@ def draw(rng):
     elif result != "f32":
         case["product"] = result
     case["epilogue"] = _draw_epilogue(rng, isInt)
+    if not isInt and rng.random() < 0.08:
+        case["gate"] = rng.choice(["silu quotient", "gelu tanh", "gelu erf"])
+    if case["order"] and rng.random() < 0.12:
+        case["chain"] = {"element": rng.choice(["f8E4M3FN", "bf16", "i8"]),
+                         "columns": rng.choice([1, 4, 8]),
+                         "scaled": rng.random() < 0.7}
     return case
 
 
@@ -138,8 +144,10 @@ def _draw_operand(rng, case, order, isInt):
     if case["form"] == "generic" and not operand["moves"] \
             and rng.random() < 0.35:
         operand["spelling"] = "body"
-    if rng.random() < 0.03:
+    if rng.random() < 0.04:
         operand["special"] = True
+    if rng.random() < 0.08:
+        operand["stored"] = _shuffled(rng, range(len(order)))
     return operand
 
 
@@ -160,6 +168,8 @@ def _draw_scale(rng, operand, order, in_quantize=False):
     last = max(d for d in range(rank) if order[d][0] == "k")
     if kind == "tensor":
         scale["rank"] = rng.choice([0, 0, 0, 1, 2])
+        if rng.random() < 0.15:
+            scale["constant"] = rng.choice([0.5, 0.0123, 3.0, 2.0 ** -6])
     elif kind == "dims":
         for d in outer if rng.random() < 0.6 else outer[:1]:
             scale["dims"][d] = 1
@@ -200,6 +210,9 @@ def _draw_quantize(rng, element, order):
     if rng.random() < 0.3:
         quantize["dynamic"] = rng.choice(["plain", "max", "add"])
         quantize["how"] = "div"
+        # An integer of 0 / 0 is nobody's.
+        if element != "i8" and rng.random() < 0.15:
+            quantize["zeros"] = True
     return quantize
 
 
@@ -241,6 +254,8 @@ def _draw_epilogue(rng, isInt):
                       "named": rng.random() < 0.3})
     if rng.random() < 0.2:
         steps.append({"op": "convert", "to": rng.choice(WIDE)})
+    if rng.random() < 0.12:
+        steps.append({"op": "transpose", "by": rng.choice([1, 1, 2])})
     if rng.random() < 0.2:
         steps.append({"op": "residual"})
     if rng.random() < 0.35:
@@ -300,6 +315,11 @@ def make_input(value, fill, rng):
     if kind == "wide":
         x = rng.standard_normal(shape)
         x = np.where(rng.random(shape) < 0.03, x * 30, x)
+        if fill[1:] == ("special",):
+            odd = rng.choice([np.nan, np.inf, -np.inf], shape)
+            x = np.where(rng.random(shape) < 0.02, odd, x)
+        if fill[1:] == ("zeros",) and x.ndim:
+            x[0] = 0
         return round_to(element, x)
     if kind == "mask":
         return (rng.random(shape) < 0.7).astype(np.float64)
@@ -344,6 +364,9 @@ class _Builder:
         fill = ("scale", scale.get("extreme", False), center)
         if not any(blocks):
             rank = scale.get("rank", 0)
+            if scale.get("constant"):
+                return self.p.splat(scale["constant"], [1] * rank,
+                                    scale["type"]), [CONST0] * rank
             value = self.p.input([1] * rank, scale["type"], fill)
             return value, [CONST0] * rank
         extents, flags, indices = [], [], []
@@ -406,8 +429,15 @@ class _Builder:
         if spec["kind"] == "quantized":
             codes, quantize_scale = self.quantize(spec, shape, dynamic)
         else:
-            codes = self.p.input(shape, spec["element"],
-                                 ("codes", spec.get("special", False)), dynamic)
+            stored = spec.get("stored") or []
+            if sorted(stored) != list(range(len(shape))):
+                stored = list(range(len(shape)))
+            inverse = np.argsort(stored)
+            codes = self.p.input([shape[i] for i in inverse], spec["element"],
+                                 ("codes", spec.get("special", False)),
+                                 [dynamic[i] for i in inverse])
+            if list(stored) != list(range(len(shape))):
+                codes = self.p.transpose(codes, stored)
         scale = spec.get("scale")
         if scale and quantize_scale and spec["quantize"]["same"]:
             scale = dict(scale, **{
@@ -576,7 +606,9 @@ class _Builder:
         p, q, element = self.p, spec["quantize"], spec["element"]
         rank = len(shape)
         every = list(range(rank))
-        x = p.input(shape, q["input"], ("wide",), dynamic)
+        kind = "zeros" if q.get("zeros") else \
+            "special" if spec.get("special") and element != "i8" else None
+        x = p.input(shape, q["input"], ("wide", kind), dynamic)
         scale = q["scale"]
         blocks = [min(b, 1) for b in self.blocks(scale, shape, dynamic)]
         divide, largest = q["divide"], LARGEST[element]
@@ -779,20 +811,80 @@ class _Builder:
         def factor(body, s):
             return [parts[i][2](body, [s[i]] + [s[j] for j in extra[i]])
                     for i in (0, 1)]
-        product = p.contract(
-            case["form"], values, numbers, len(loop_names),
-            [position[l] for l in names(case, "k")], init,
-            [position[l] for l in order], case["product"], factor)
+        numbers_of_k = [position[l] for l in names(case, "k")]
+        number_order = [position[l] for l in order]
+
+        def multiply(values):
+            return p.contract(case["form"], values, numbers, len(loop_names),
+                              numbers_of_k, init, number_order, case["product"],
+                              factor)
+        product = multiply(values)
+        if case.get("gate"):
+            product = self.gate(product, sides, values, multiply)
         result = self.epilogue(product, order)
+        if case.get("chain"):
+            result = self.chain(result, case["chain"])
         p.outputs = [result] + [v for v in self.returned if v is not result]
         return p
+
+    # ---- second products ---------------------------------------------------
+
+    def gate(self, product, sides, values, multiply):
+        """One product through an activation times another one, of the same
+        left side."""
+        p = self.p
+        other = self.operand("b")[0]
+        mine = list(values)
+        mine[sides.index("b")] = other[0]
+        # Scales that the body takes come after the two factors, side by side.
+        count = len(other) - 1
+        if count:
+            mine[-1 if sides[1] == "b" else 2] = other[1]
+        second = multiply(mine)
+        every = list(range(len(product.shape)))
+        return p.generic(
+            [(product, every), (second, every)], lambda b, s: b.binary(
+                "mulf", _activation(b, s[0], self.case["gate"]), s[1]),
+            "epilogue")
+
+    def chain(self, x, spec):
+        """The result, dequantized if it is codes, times another weight."""
+        p, rank = self.p, len(x.shape)
+        every = list(range(rank))
+        if x.element not in WIDE:
+            self.returned.append(x)
+            scale = p.input([], "f32", ("scale", False, 0.0))
+            x = p.generic([(x, every), (scale, [])], lambda b, s: b.binary(
+                "mulf", b.convert(s[0], "f32"), s[1]), "operand")
+        depth = x.shape[-1]
+        weight = p.input([spec["columns"], depth], spec["element"],
+                         ("wide",) if spec["element"] in WIDE
+                         else ("codes", False), [False, x.dynamic[-1]])
+        if spec["element"] not in WIDE:
+            inputs = [(weight, [0, 1])]
+            if spec["scaled"]:
+                inputs.append((p.input([], "f32", ("scale", False, 0.0)), []))
+            weight = p.generic(
+                inputs, lambda b, s: b.binary(
+                    "mulf", b.convert(s[0], "f32"), s[1])
+                if len(s) > 1 else b.convert(s[0], "f32"), "operand")
+        # Loops: the rows, the columns, K.
+        rows = every[:-1]
+        column, k = rank - 1, rank
+        shape = list(x.shape[:-1]) + [spec["columns"]]
+        dynamic = list(x.dynamic[:-1]) + [False]
+        sizes = [p.dim(x, d) for d in rows] + [str(spec["columns"])]
+        zeros = p.fill(0.0, shape, "f32", dynamic, sizes)
+        return p.contract("generic", [x, weight], [rows + [k], [column, k]],
+                          rank + 1, [k], zeros, rows + [column], "f32",
+                          lambda body, s: s)
 
     # ---- the epilogue ----------------------------------------------------
 
     def epilogue(self, x, order):
         p = self.p
         rank = len(x.shape)
-        every = list(range(rank))
+        every, order = list(range(rank)), list(order)
         pending = []   # (inputs, function of body, scalar and theirs)
 
         def flush():
@@ -810,8 +902,9 @@ class _Builder:
                 x = p.generic(inputs, body, "epilogue")
 
         element = x.element
-        columns = [i for i, l in enumerate(order) if l[0] == "n"]
-        rows = [i for i, l in enumerate(order) if l[0] == "m"]
+
+        def own(kind):
+            return [i for i, l in enumerate(order) if l[0] == kind]
 
         def vector(indices, kind, fill):
             return p.input([x.shape[i] for i in indices], kind, fill,
@@ -820,9 +913,17 @@ class _Builder:
             op = step["op"]
             if element not in FLOATS and op != "convert":
                 break
+            columns, rows = own("n"), own("m")
             if not step.get("fused"):
                 flush()
-            if op == "convert":
+            if op == "transpose":
+                flush()
+                turn = step["by"] % max(rank, 1)
+                permutation = every[turn:] + every[:turn]
+                if permutation != every:
+                    x = p.transpose(x, permutation)
+                    order = [order[i] for i in permutation]
+            elif op == "convert":
                 def function(b, y, s, to=step["to"]):
                     return b.convert(y, to)
                 pending.append(([], function))
@@ -951,14 +1052,19 @@ def features(case):
             found.add("spelling:" + spec.get("spelling", "fused"))
             found.update(["compute:" + spec[key] for key in ("compute", "via")
                           if spec.get(key)])
-        if spec.get("special"):
-            found.add("special codes")
+        found.update(key for key in ("special", "stored") if spec.get(key))
+        if scale and scale.get("constant"):
+            found.add("scale:constant")
         if "quantize" in spec:
             q = spec["quantize"]
             found.update(["clamp:" + q["clamp"], "quantize:" + q["how"],
                           "divide:" + q["divide"]])
+            if q.get("zeros"):
+                found.add("quantized zeros")
             if q.get("dynamic"):
                 found.add("dynamic quantization:" + q["dynamic"])
         found.update("move:" + move["kind"] for move in spec.get("moves") or [])
     found.update("epilogue:" + step["op"] for step in case["epilogue"])
+    found.update("second product:" + key for key in ("gate", "chain")
+                 if case.get(key))
     return found

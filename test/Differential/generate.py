@@ -27,9 +27,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from cases import build, draw, features
 from runner import Tools, is_idempotent, run_cases
-from shrink import shrink
+from shrink import shrink, signature
 
-GROUP = 30
+GROUP = 30  # cases compiled as one module
 
 
 def draw_case(seed, number, only):
@@ -66,26 +66,48 @@ def parse(arguments):
 
 
 def report_failure(outcome, label, options, tools):
+    print("FAILED %s: %s\n%s" % (label, outcome.kind, outcome.detail.strip()))
     if not options.no_shrink and not options.replay:
         outcome = shrink(outcome, lambda case: run_cases(tools, [case])[0])
+        print("shrunk: %s" % outcome.detail.strip())
     program = build(outcome.case, "f")
-    text = json.dumps(outcome.case)
-    print("FAILED %s: %s\n%s\ncase: %s\n%s\n" % (
-        label, outcome.kind, outcome.detail.strip(), text, program.text()))
+    print("case: %s\n%s" % (json.dumps(outcome.case), program.text()))
     for matmul in outcome.matmuls:
         print("matmul: %s" % json.dumps(
             {key: matmul[key] for key in ("scheme_a", "scheme_b", "reason",
                                           "notes")}))
+    print(flush=True)
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
-        stem = options.keep / label.replace(" ", "-").replace(":", "-")
+        stem = options.keep / label.replace(" ", "-")
         stem.with_suffix(".json").write_text(json.dumps(
             {"failure": outcome.kind, "detail": outcome.detail.strip(),
              "case": outcome.case}, indent=1) + "\n")
         stem.with_suffix(".mlir").write_text(program.text() + "\n")
 
 
-def summarize(outcomes, seconds):
+class Failures:
+    """Reports the first few failures of each kind, and counts the others."""
+
+    SHOWN = 3
+
+    def __init__(self, options, tools):
+        self.options, self.tools = options, tools
+        self.counts = collections.Counter()
+
+    def add(self, outcome, label):
+        kind = signature(outcome)
+        self.counts[kind] += 1
+        limit = self.SHOWN if outcome.kind == "mismatch" else 1
+        if self.options.replay or self.counts[kind] <= limit:
+            report_failure(outcome, label, self.options, self.tools)
+
+    def summarize(self):
+        for (kind, text), count in self.counts.most_common():
+            print("  %5d  %s%s" % (count, kind, text))
+
+
+def summarize(outcomes, failures, seconds):
     """What was covered."""
     found, became = collections.Counter(), collections.Counter()
     for outcome in outcomes:
@@ -108,6 +130,9 @@ def summarize(outcomes, seconds):
         print("  %5d  %s" % (count, reason))
     print("neighbouring codes of requantized products: %d"
           % sum(outcome.neighbours for outcome in outcomes))
+    if failures.counts:
+        print("failures:")
+        failures.summarize()
     failed = sum(outcome.failed for outcome in outcomes)
     print("%d cases in %.0f s" % (len(outcomes), seconds))
     print("%d passed, %d failed" % (len(outcomes) - failed, failed))
@@ -132,6 +157,7 @@ def main(arguments):
     tools = Tools(options.tools, options.isa)
     start = time.monotonic()
     outcomes, pool = [], ThreadPoolExecutor(options.jobs)
+    failures = Failures(options, tools)
 
     def run_group(first):
         numbers = range(first, min(first + GROUP, options.count)
@@ -151,7 +177,7 @@ def main(arguments):
             outcome = run_cases(tools, [load(path)])[0]
             outcomes.append(outcome)
             if outcome.failed:
-                report_failure(outcome, path.stem, options, tools)
+                failures.add(outcome, path.stem)
     else:
         first = 0
         while options.time or first < options.count:
@@ -162,14 +188,14 @@ def main(arguments):
                 outcomes += found
                 for number, outcome in zip(numbers, found):
                     if outcome.failed:
-                        report_failure(outcome, "seed %d case %d"
-                                       % (options.seed, number), options, tools)
+                        failures.add(outcome, "seed %d case %d"
+                                     % (options.seed, number))
                 if changed:
                     failed = True
                     print("FAILED: recognition isn't idempotent in cases %d to "
                           "%d:\n%s" % (numbers[0], numbers[-1], changed))
             first += GROUP * options.jobs
-    summarize(outcomes, time.monotonic() - start)
+    summarize(outcomes, failures, time.monotonic() - start)
     return int(failed or any(outcome.failed for outcome in outcomes))
 
 

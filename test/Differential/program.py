@@ -53,11 +53,11 @@ def literal(value, element):
 
 
 class Permissions:
-    """What a rewrite said that it does.  `roundings`: types that values may
-    keep more digits than, by region."""
+    """What a rewrite said that it does.  `rewritten`, `refused`: some products
+    are; `roundings`: types that values may keep more digits than, by region."""
 
-    def __init__(self, rewritten=False, roundings=(), reciprocal=False):
-        self.rewritten = rewritten
+    def __init__(self, rewritten, refused, roundings, reciprocal):
+        self.rewritten, self.refused = rewritten, refused
         self.roundings = set(roundings)
         self.reciprocal = reciprocal
 
@@ -319,6 +319,15 @@ class Program:
             empty.type, empty.type))
         self._compute(result, lambda env: Interval(
             np.full(result.shape, float(number))))
+        return result
+
+    def splat(self, number, shape, element):
+        """A constant tensor."""
+        result = self.value(shape, element)
+        self.lines.append("%s = arith.constant dense<%s> : %s" % (
+            result.name, literal(number, element), result.type))
+        self._compute(result, lambda env: Interval(
+            np.full(result.shape, round_to(element, np.float64(number)))))
         return result
 
     def _compute(self, result, function):
@@ -689,8 +698,8 @@ def _contract(env, a, b, init, result_map, reductions, loops, product_type,
     absolute = radius + np.abs(init.ref) + total(np.abs(mids[0]),
                                                  np.abs(mids[1]))
     unit = FLOATS["f32"].unit * (k + 16)
-    if not permissions.rewritten:
-        unit = FLOATS[element].unit * (k + 2)
+    if permissions.refused:
+        unit = max(unit, FLOATS[element].unit * (k + 2))
     if narrow and (not a.exact or not b.exact
                    or ("product", product_type) in permissions.roundings):
         unit += FLOATS[product_type].unit
@@ -698,7 +707,7 @@ def _contract(env, a, b, init, result_map, reductions, loops, product_type,
     mid = total(mids[0], mids[1], products)
     lo, hi = mid - radius + init.lo, mid + radius + init.hi
     # A partial sum that overflows does so in some orders only.
-    limit = FLOATS["f32" if permissions.rewritten else element].largest
+    limit = FLOATS[element if permissions.refused else "f32"].largest
     overflows = absolute > limit
     if narrow:
         overflows = overflows | (absolute > FLOATS[product_type].largest)

@@ -140,8 +140,9 @@ def permissions_of(matmuls):
             match = re.search(r"product of elements rounded to (\w+)", note)
             if match:
                 roundings.add(("product", match.group(1)))
-    rewritten = bool(matmuls) and all(m["reason"] is None for m in matmuls)
-    return Permissions(rewritten, roundings, reciprocal)
+    refused = any(m["reason"] is not None for m in matmuls)
+    rewritten = any(m["reason"] is None for m in matmuls)
+    return Permissions(rewritten, refused, roundings, reciprocal)
 
 
 def describe(index, value, got, interval):

@@ -13,14 +13,16 @@ import re
 from cases import names
 
 # What each field of a part is at its simplest.
-_CASE = {"dynamic": [], "init": "zeros", "swap": False, "loop_order": None}
+_CASE = {"chain": None, "gate": None, "dynamic": [], "init": "zeros",
+         "swap": False, "loop_order": None}
 _OPERAND = {"moves": [], "scale": None, "via": None, "special": False,
+            "stored": None,
             "spelling": "fused", "compute": "f32", "to": "f32",
             "element": "f8E4M3FN"}
-_SCALE = {"tensor": False, "extreme": False, "keep": False, "first": False,
+_SCALE = {"tensor": False, "constant": None, "extreme": False, "keep": False, "first": False,
           "rank": 0, "op": "mul", "broadcast": "map", "layout": "split",
           "type": "f32"}
-_QUANTIZE = {"dynamic": None, "returned": False, "fused": True, "how": "div",
+_QUANTIZE = {"zeros": False, "dynamic": None, "returned": False, "fused": True, "how": "div",
              "same": True, "input": "f32", "divide": "f32", "clamp": "minmax"}
 _MOVE = {"runtime": False, "extra": 0, "offset": 0, "stride": 1, "low": 0,
          "high": 0}
