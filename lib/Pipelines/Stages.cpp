@@ -52,6 +52,8 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
   case Stage::Input: {
     // First: upstream passes crash on ops that they don't know.
     pm.addPass(createImportStableHLO());
+    // And upstream's folders drop quantizations.
+    pm.addPass(createImportQuant());
     pm.addPass(createCheckInput());
     pm.addPass(createInlinerPass());
     pm.addPass(createSymbolDCEPass());

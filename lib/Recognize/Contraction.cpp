@@ -64,17 +64,30 @@ bool mlir::qmm::isContraction(linalg::LinalgOp op) {
          product->getBlock() == op.getBlock();
 }
 
+namespace {
+/// A product of factors [begin, end) that is rounded to `type` before it is
+/// extended.
+struct NarrowProduct {
+  Type type;
+  size_t begin, end;
+};
+} // namespace
+
 /// The factors of a product in the body, seen through extensions of products.
 static void collectFactors(const ElementExpr *expr,
-                           SmallVectorImpl<const ElementExpr *> &factors) {
+                           SmallVectorImpl<const ElementExpr *> &factors,
+                           SmallVectorImpl<NarrowProduct> &narrow) {
   const ElementExpr *product = expr;
   while ((product->isOp("arith.extf") || product->isOp("arith.extsi")) &&
          !product->origin.tensor)
     product = product->operands[0];
   if ((product->isOp("arith.mulf") || product->isOp("arith.muli")) &&
       !product->origin.tensor) {
-    collectFactors(product->operands[0], factors);
-    collectFactors(product->operands[1], factors);
+    size_t first = factors.size();
+    collectFactors(product->operands[0], factors, narrow);
+    collectFactors(product->operands[1], factors, narrow);
+    if (product != expr && isa<FloatType>(product->type))
+      narrow.push_back({product->type, first, factors.size()});
     return;
   }
   factors.push_back(expr);
@@ -168,10 +181,11 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
   unsigned numLoops = op.getNumLoops();
   MLIRContext *context = op.getContext();
   SmallVector<const ElementExpr *> factors;
+  SmallVector<NarrowProduct> narrow;
   collectFactors(
       tracer.traceScalar(getSummand(op), op,
                          AffineMap::getMultiDimIdentityMap(numLoops, context)),
-      factors);
+      factors, narrow);
   if (failed(splitFactors(contraction, factors, refusal)))
     return failure();
 
@@ -204,6 +218,8 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
       contraction.m.push_back(loop);
     else if (b.test(loop))
       contraction.n.push_back(loop);
+    else if (contraction.extents[loop] == 1)
+      contraction.m.push_back(loop); // anybody's
     else
       return refusal.set("a dimension of its result is none of an operand's");
   }
@@ -211,13 +227,24 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
   for (auto [loop, iterator] : llvm::enumerate(iterators)) {
     if (iterator == utils::IteratorType::reduction)
       contraction.k.push_back(loop);
-    else if (!llvm::is_contained(order, loop))
+    else if (!llvm::is_contained(order, loop) && contraction.extents[loop] != 1)
       return refusal.set("a parallel loop is none of its result's dimensions");
   }
   // Of a matrix and a vector, the vector is the row.
   if (contraction.n.empty()) {
     std::swap(contraction.a, contraction.b);
     std::swap(contraction.m, contraction.n);
+  }
+  for (const NarrowProduct &product : narrow) {
+    auto isOf = [&](ArrayRef<const ElementExpr *> side) {
+      return llvm::all_of(
+          ArrayRef(factors).slice(product.begin, product.end - product.begin),
+          [&](const ElementExpr *f) { return llvm::is_contained(side, f); });
+    };
+    std::string text = isOf(contraction.a)   ? "a: element times scale"
+                       : isOf(contraction.b) ? "b: element times scale"
+                                             : "product of elements";
+    contraction.notes.push_back(text + " rounded to " + str(product.type));
   }
   SmallVector<unsigned> natural = contraction.batch;
   llvm::append_range(natural, contraction.m);

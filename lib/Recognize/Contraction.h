@@ -41,6 +41,7 @@ struct Contraction {
   SmallVector<int64_t> extents;          // of the loops
   /// Result dimensions by loop; the permutation from [batch, m, n] to them.
   SmallVector<int64_t> resultPermutation;
+  SmallVector<std::string> notes; // roundings of products in the body
 };
 
 FailureOr<Contraction>

@@ -54,7 +54,7 @@ static ArrayRef<const ElementExpr *> getCodeOperands(const ElementExpr &expr) {
   if (isa<arith::SelectOp>(expr.op))
     return operands.drop_front();
   if (isa<arith::ExtFOp, arith::TruncFOp, arith::SIToFPOp, arith::ExtSIOp,
-          arith::DivFOp, arith::ScalingExtFOp>(expr.op))
+          arith::DivFOp, arith::SubFOp, arith::ScalingExtFOp>(expr.op))
     return operands.take_front();
   return {};
 }

@@ -71,18 +71,29 @@ static Value replay(OpBuilder &builder, Operation *op, Value source) {
 namespace {
 /// One fused op under construction.
 struct FusedOp {
-  FusedOp(OpBuilder &builder, Location loc, unsigned rank)
-      : builder(builder), loc(loc), rank(rank) {}
+  FusedOp(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape)
+      : builder(builder), loc(loc), shape(shape), rank(shape.size()) {}
 
   OpBuilder &builder;
   Location loc;
+  ArrayRef<int64_t> shape;
   unsigned rank;
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   DenseMap<const ElementExpr *, unsigned> inputOf;
 
-  /// Can `map` be the map of an input: distinct loops in any order?
-  static bool isInputMap(AffineMap map) { return map.isProjectedPermutation(); }
+  /// Can `tensor` be an input with this map: its dimensions distinct loops, and
+  /// all of them?
+  bool isInput(Value tensor, AffineMap index) const {
+    if (!index.isProjectedPermutation())
+      return false;
+    auto type = cast<RankedTensorType>(tensor.getType());
+    for (auto [extent, result] :
+         llvm::zip_equal(type.getShape(), index.getResults()))
+      if (extent != shape[cast<AffineDimExpr>(result).getPosition()])
+        return false;
+    return true;
+  }
 
   void addInput(const ElementExpr *expr, Value tensor, AffineMap index) {
     // A uniform value's map may still name the loops it came from.
@@ -104,13 +115,13 @@ struct FusedOp {
       return;
     if (expr->kind == ElementExpr::Kind::Moved) {
       moved[expr] = buildMoved(expr);
-      if (isInputMap(expr->origin.index))
+      if (isInput(moved[expr], expr->origin.index))
         addInput(expr, moved[expr], expr->origin.index);
       return;
     }
     if (expr->kind == ElementExpr::Kind::Leaf) {
       if (isa<RankedTensorType>(expr->origin.tensor.getType()) &&
-          isInputMap(expr->origin.index))
+          isInput(expr->origin.tensor, expr->origin.index))
         addInput(expr, expr->origin.tensor, expr->origin.index);
       return;
     }
@@ -210,7 +221,11 @@ static Value reshapeOrSlice(OpBuilder &builder, Location loc, Element element,
     if (dim.getPosition() != next)
       return {};
     group.push_back(next++);
-    isReshape &= step == 1 && offset == 0;
+    bool isWhole = type.getDimSize(groups.size()) == shape[group.back()];
+    if (!isWhole &&
+        (!type.hasStaticShape() || ShapedType::isDynamic(shape[group.back()])))
+      return {};
+    isReshape &= step == 1 && offset == 0 && isWhole;
     groups.push_back(group);
     steps.push_back(builder.getIndexAttr(step));
     offsets.push_back(builder.getIndexAttr(offset));
@@ -221,12 +236,6 @@ static Value reshapeOrSlice(OpBuilder &builder, Location loc, Element element,
     return {};
   auto resultType = RankedTensorType::get(shape, type.getElementType());
   if (isReshape) {
-    for (auto [dim, group] : llvm::enumerate(groups))
-      if (type.getDimSize(dim) != shape[group.back()] &&
-          llvm::none_of(group, [&](int64_t d) {
-            return shape[d] == type.getDimSize(dim);
-          }))
-        return {};
     return tensor::ExpandShapeOp::create(builder, loc, resultType,
                                          element.tensor, groups, sizes);
   }
@@ -264,7 +273,7 @@ Value mlir::qmm::materialize(OpBuilder &builder, Location loc,
   if (expr->stands() && type == expr->type)
     if (Value value = reshapeOrSlice(builder, loc, expr->origin, shape, sizes))
       return value;
-  FusedOp fused(builder, loc, rank);
+  FusedOp fused(builder, loc, shape);
   if (expr->kind == ElementExpr::Kind::Moved && expr->type == type)
     if (auto permutation = getPermutation(expr->origin, shape);
         permutation && isIdentityPermutation(*permutation))

@@ -79,11 +79,14 @@ public:
 
   /// What made it give up on a value that has codes in it.
   Refusal refusal;
+  /// Why such a value is wide all the same; empty if there is no reason.
+  std::string whyWide;
 
 private:
   const ElementExpr *findMoved(const ElementExpr *expr);
   const ElementExpr *findMasked(const ElementExpr *expr);
   const ElementExpr *findScaled(const ElementExpr *expr);
+  const ElementExpr *findShifted(const ElementExpr *expr);
 
   ElementTracer &tracer;
   OperandMatch &match;
@@ -139,6 +142,16 @@ const ElementExpr *Dequantization::findScaled(const ElementExpr *expr) {
   return nullptr;
 }
 
+/// convert(codes) - 0.  Schemes have no zero points.
+const ElementExpr *Dequantization::findShifted(const ElementExpr *expr) {
+  const ElementExpr *value = expr->operands[0];
+  if (isConstant(expr->operands[1], 0))
+    return findCodes(value);
+  if (value->isOp("arith.sitofp") && isCodeType(value->operands[0]->type))
+    whyWide = "its codes have a zero point: dequantized before the product";
+  return nullptr;
+}
+
 const ElementExpr *Dequantization::findCodes(const ElementExpr *expr) {
   if (!expr->mayHoldCodes || !refusal.reason.empty())
     return nullptr;
@@ -176,6 +189,8 @@ const ElementExpr *Dequantization::findCodes(const ElementExpr *expr) {
   }
   if (expr->isOp("arith.mulf") || expr->isOp("arith.divf"))
     return findScaled(expr);
+  if (expr->isOp("arith.subf"))
+    return findShifted(expr);
   if (expr->isOp("arith.select"))
     return findMasked(expr);
   return nullptr;
@@ -211,6 +226,8 @@ mlir::qmm::matchOperand(ElementTracer &tracer,
     }
   }
   OperandMatch wide;
+  if (!dequantization.whyWide.empty())
+    wide.notes.push_back(dequantization.whyWide);
   if (factors.size() != 1)
     return refusal.set("it multiplies " + Twine(factors.size() + 1) +
                        " values, none of which are codes with scales");

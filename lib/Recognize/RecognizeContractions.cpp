@@ -287,7 +287,7 @@ LogicalResult Rewriter::run(Refusal &refusal) {
   auto matmul = ScaledMatmulOp::create(builder, loc, TypeRange{resultType},
                                        *aValue, *bValue, bias, residual,
                                        /*out_scale=*/Value(), Activation::None);
-  SmallVector<std::string> notes;
+  SmallVector<std::string> notes = contraction->notes;
   for (std::string &note : a->notes)
     notes.push_back("a: " + note);
   for (std::string &note : b->notes)

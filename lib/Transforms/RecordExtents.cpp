@@ -42,6 +42,7 @@ public:
 
   void unite(Value a, int64_t dimA, Value b, int64_t dimB);
   void visit(linalg::LinalgOp op);
+  void visit(tensor::CastOp op);
   void visit(ScaledMatmulOp op);
   void visit(LinearOp op);
 
@@ -63,6 +64,10 @@ std::optional<Extent> ExtentClasses::trace(Value value, int64_t dim) {
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
       // A result has its destination's shape.
       value = linalgOp.getDpsInits()[cast<OpResult>(value).getResultNumber()];
+      continue;
+    }
+    if (auto cast = dyn_cast<tensor::CastOp>(op)) {
+      value = cast.getSource();
       continue;
     }
     if (auto quantize = dyn_cast<QuantizeOp>(op)) {
@@ -122,6 +127,15 @@ static int64_t getRank(Value value) {
   return cast<ShapedType>(value.getType()).getRank();
 }
 
+/// Canonicalization casts a dynamic extent that must be a static one.
+void ExtentClasses::visit(tensor::CastOp op) {
+  auto from = dyn_cast<RankedTensorType>(op.getSource().getType());
+  if (!from || !isa<RankedTensorType>(op.getType()))
+    return;
+  for (int64_t dim = 0; dim < from.getRank(); ++dim)
+    unite(op.getSource(), dim, op.getResult(), dim);
+}
+
 void ExtentClasses::visit(ScaledMatmulOp op) {
   int64_t rank = getRank(op.getA()), rankB = getRank(op.getB());
   unite(op.getA(), rank - 1, op.getB(), rankB - 1);
@@ -149,6 +163,8 @@ void mlir::qmm::recordExtents(FunctionOpInterface function) {
   function.walk([&](Operation *op) {
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
       extents.visit(linalgOp);
+    else if (auto cast = dyn_cast<tensor::CastOp>(op))
+      extents.visit(cast);
     else if (auto matmul = dyn_cast<ScaledMatmulOp>(op))
       extents.visit(matmul);
     else if (auto linear = dyn_cast<LinearOp>(op))

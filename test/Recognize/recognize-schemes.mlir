@@ -253,3 +253,42 @@ func.func @sliced(%x: tensor<8x32xbf16>, %w: tensor<64x32xf8E4M3FN>, %s: tensor<
     ins(%x, %sl : tensor<8x32xbf16>, tensor<16x32xf32>) outs(%z : tensor<8x16xf32>) -> tensor<8x16xf32>
   return %y : tensor<8x16xf32>
 }
+
+// -----
+
+// A zero point of 0 is none; with any other the values are wide, and the note
+// says why.
+// CHECK-LABEL: func.func @zero_point(
+// CHECK-SAME: %[[A:.*]]: tensor<8x32xi8>, %[[W:.*]]: tensor<16x32xi8>)
+// CHECK: %[[X:.*]] = linalg.generic
+// CHECK-SAME: ins(%[[A]] : tensor<8x32xi8>)
+// CHECK: %[[Q:.*]] = qmm.assemble %[[W]], %{{.*}} -> !qmm.tensor<16x32xf32, int8>
+// CHECK: qmm.scaled_matmul %[[X]], %[[Q]] {qmm.notes = ["a: its codes have a zero point: dequantized before the product"]}
+func.func @zero_point(%a: tensor<8x32xi8>, %w: tensor<16x32xi8>) -> tensor<8x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %three = arith.constant 3.0 : f32
+  %s = arith.constant 0.5 : f32
+  %ea = tensor.empty() : tensor<8x32xf32>
+  %da = linalg.generic {indexing_maps = [affine_map<(n, k) -> (n, k)>, affine_map<(n, k) -> (n, k)>], iterator_types = ["parallel", "parallel"]}
+    ins(%a : tensor<8x32xi8>) outs(%ea : tensor<8x32xf32>) {
+  ^bb0(%q: i8, %o: f32):
+    %c = arith.sitofp %q : i8 to f32
+    %d = arith.subf %c, %three : f32
+    %v = arith.mulf %d, %s : f32
+    linalg.yield %v : f32
+  } -> tensor<8x32xf32>
+  %ew = tensor.empty() : tensor<16x32xf32>
+  %dw = linalg.generic {indexing_maps = [affine_map<(n, k) -> (n, k)>, affine_map<(n, k) -> (n, k)>], iterator_types = ["parallel", "parallel"]}
+    ins(%w : tensor<16x32xi8>) outs(%ew : tensor<16x32xf32>) {
+  ^bb0(%q: i8, %o: f32):
+    %c = arith.sitofp %q : i8 to f32
+    %d = arith.subf %c, %zero : f32
+    %v = arith.mulf %d, %s : f32
+    linalg.yield %v : f32
+  } -> tensor<16x32xf32>
+  %e = tensor.empty() : tensor<8x16xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x16xf32>) -> tensor<8x16xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+    ins(%da, %dw : tensor<8x32xf32>, tensor<16x32xf32>) outs(%z : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return %y : tensor<8x16xf32>
+}

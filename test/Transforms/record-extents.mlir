@@ -16,3 +16,14 @@ func.func @f(%x: tensor<?x32xf32>, %w: tensor<16x?xf32>, %r: tensor<?x16xf32>, %
   %z = linalg.add ins(%y, %r : tensor<?x16xf32>, tensor<?x16xf32>) outs(%e : tensor<?x16xf32>) -> tensor<?x16xf32>
   return %z, %free : tensor<?x16xf32>, tensor<?xf32>
 }
+
+// A cast says what an extent must be, before and after.
+// CHECK-LABEL: func.func @cast(
+// CHECK-SAME: tensor<?x?xf32> {qmm.extents = array<i64: -4, 0>}
+// CHECK-SAME: tensor<?x?xf32> {qmm.extents = array<i64: -4, 0>}
+func.func @cast(%x: tensor<?x?xf32>, %y: tensor<?x?xf32>) -> tensor<2x?xf32> {
+  %a = tensor.cast %x : tensor<?x?xf32> to tensor<2x?xf32>
+  %b = tensor.cast %y : tensor<?x?xf32> to tensor<2x?xf32>
+  %z = linalg.add ins(%a, %b : tensor<2x?xf32>, tensor<2x?xf32>) outs(%a : tensor<2x?xf32>) -> tensor<2x?xf32>
+  return %z : tensor<2x?xf32>
+}

@@ -22,6 +22,11 @@ namespace mlir::qmm {
 /// failure after a diagnostic at each op that can't be.
 FailureOr<unsigned> importStableHLO(ModuleOp module);
 
+/// Replaces every cast and type of the quant dialect in `module`; the number of
+/// ops that had one, or failure after a diagnostic at each op that can't be
+/// taken.
+FailureOr<unsigned> importQuant(ModuleOp module);
+
 /// Is `bytes` the start of a StableHLO portable artefact (versioned bytecode)?
 /// Reading one needs StableHLO's own dialects.
 bool isStableHLOPortableArtifact(StringRef bytes);

@@ -68,4 +68,52 @@ def ImportStableHLO : Pass<"qmm-import-stablehlo", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numImported", "imported", "ops imported">];
 }
 
+def ImportQuant : Pass<"qmm-import-quant", "::mlir::ModuleOp"> {
+  let summary = "Casts and types of the quant dialect to arithmetic on codes";
+  let description = [{
+    Values of quantized type become their storage, and `quant.qcast` and
+    `quant.dcast` one `linalg.generic` each, whose scales are constants: one for
+    the tensor, one for each index of an axis, or one for each block.
+    `quant.scast` goes away.  Zero points that are all 0 leave no trace, so that
+    recognition sees codes times a scale.
+
+    Runs before anything that folds: upstream takes `dcast(qcast(x))` for `x`.
+    `docs/quant-dialect.md` has the arithmetic and what is refused.
+
+    Before:
+    ```mlir
+    func.func @f(%q: tensor<?x32x!quant.uniform<i8:f32, 0.5>>) -> tensor<?x32xf32> {
+      %x = quant.dcast %q
+        : tensor<?x32x!quant.uniform<i8:f32, 0.5>> to tensor<?x32xf32>
+      return %x : tensor<?x32xf32>
+    }
+    ```
+    After:
+    ```mlir
+    #id = affine_map<(i, j) -> (i, j)>
+    func.func @f(%q: tensor<?x32xi8>) -> tensor<?x32xf32> {
+      %c0 = arith.constant 0 : index
+      %m = tensor.dim %q, %c0 : tensor<?x32xi8>
+      %e = tensor.empty(%m) : tensor<?x32xf32>
+      %x = linalg.generic {indexing_maps = [#id, #id],
+                           iterator_types = ["parallel", "parallel"]}
+        ins(%q : tensor<?x32xi8>) outs(%e : tensor<?x32xf32>) {
+      ^bb0(%code: i8, %o: f32):
+        %s = arith.constant 0.5 : f32
+        %c = arith.sitofp %code : i8 to f32
+        %v = arith.mulf %c, %s : f32
+        linalg.yield %v : f32
+      } -> tensor<?x32xf32>
+      return %x : tensor<?x32xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numImported", "imported",
+                              "ops that had quantized values">];
+}
+
 #endif // QMM_IMPORT_PASSES_TD

@@ -162,7 +162,9 @@ FailureOr<Expr> DimExprs::getExtent(Operation *user, Value buffer,
     return get(user, expand.getOutputShape()[dynamicIndex]);
   if (auto collapse = buffer.getDefiningOp<memref::CollapseShapeOp>()) {
     Expr product = Expr::constant(1);
-    for (int64_t source : collapse.getReassociationIndices()[axis]) {
+    SmallVector<ReassociationIndices> groups =
+        collapse.getReassociationIndices();
+    for (int64_t source : groups[axis]) {
       FailureOr<Expr> extent = getExtent(user, collapse.getSrc(), source);
       if (failed(extent))
         return failure();

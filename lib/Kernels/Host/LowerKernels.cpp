@@ -323,6 +323,37 @@ static LogicalResult verifyLowered(ModuleOp module) {
   return failure();
 }
 
+/// bf16 is moved as its bits.  Nothing computes in it any more, and targets
+/// without it go through f32 to move it, by functions of a compiler's library
+/// and at the cost of a NaN's bits.
+static void moveBF16AsBits(ModuleOp module) {
+  Type bits = IntegerType::get(module.getContext(), 16);
+  AttrTypeReplacer replacer;
+  replacer.addReplacement([&](BFloat16Type) { return bits; });
+  replacer.addReplacement(
+      [&](FloatAttr value) -> std::optional<std::pair<Attribute, WalkResult>> {
+        if (!value.getType().isBF16())
+          return std::nullopt;
+        return std::pair<Attribute, WalkResult>(
+            IntegerAttr::get(bits, value.getValue().bitcastToAPInt()),
+            WalkResult::skip());
+      });
+  replacer.addReplacement(
+      [&](DenseFPElementsAttr values)
+          -> std::optional<std::pair<Attribute, WalkResult>> {
+        if (!values.getElementType().isBF16())
+          return std::nullopt;
+        return std::pair<Attribute, WalkResult>(
+            values.mapValues(
+                bits,
+                [](const APFloat &value) { return value.bitcastToAPInt(); }),
+            WalkResult::skip());
+      });
+  replacer.recursivelyReplaceElementsIn(module, /*replaceAttrs=*/true,
+                                        /*replaceLocs=*/false,
+                                        /*replaceTypes=*/true);
+}
+
 /// The exported function of one kernel: builds the memrefs and calls the body,
 /// which is inlined.
 static void addWrapper(ModuleOp module, const Signature &signature) {
@@ -405,6 +436,7 @@ mlir::qmm::lowerHostKernels(ModuleOp kernels, HostFeatures features) {
   if (failed(runPasses(*module, addLLVMPasses)) ||
       failed(verifyLowered(*module)))
     return failure();
+  moveBF16AsBits(*module);
   module->walk([](Operation *op) {
     if (auto func = dyn_cast<LLVM::LLVMFuncOp>(op)) {
       if (!func.isExternal())
