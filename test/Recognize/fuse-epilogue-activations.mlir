@@ -752,7 +752,7 @@ func.func @swiglu(%x: tensor<8x32xbf16>, %w: tensor<16x32xbf16>, %v: tensor<16x3
 
 // Roundings on the way to the activation are listed, wherever they are.
 // CHECK-LABEL: func.func @relu_of_rounded(
-// CHECK: qmm.scaled_matmul %{{.*}}, %{{.*}} {activation = #qmm.activation<relu>, qmm.notes = ["product rounded to f16, bf16 before the activation"]}
+// CHECK: qmm.scaled_matmul %{{.*}}, %{{.*}} {activation = #qmm.activation<relu>, qmm.notes = ["product rounded to f16 before the activation", "product rounded to bf16 before the activation"]}
 // CHECK-NEXT: return
 func.func @relu_of_rounded(%x: tensor<8x32xbf16>, %w: tensor<16x32xbf16>, %e: tensor<8x16xbf16>) -> tensor<8x16xbf16> {
   %y = qmm.scaled_matmul %x, %w : tensor<8x32xbf16>, tensor<16x32xbf16> -> tensor<8x16xf32>
