@@ -195,8 +195,13 @@ std::optional<Polynomial> Canonicalizer::compute(const ElementExpr *expr) {
     return std::nullopt;
   auto operand = [&](unsigned i) { return get(expr->operands[i]); };
   StringRef name = expr->op->getName().getStringRef();
-  if (name == "arith.extf" || name == "arith.truncf")
+  if (name == "arith.extf" || name == "arith.truncf") {
+    // Of the input, it isn't the function's.
+    if (name == "arith.truncf" &&
+        !isInput(stripConversions(expr->operands[0], isInput)))
+      noteType(expr->type);
     return operand(0);
+  }
   noteType(expr->type);
 
   if (name == "arith.negf") {

@@ -243,12 +243,6 @@ bool Fuser::canReshapeBack() {
 // From steps to an epilogue
 //===----------------------------------------------------------------------===//
 
-/// "bf16, f16" of types that values were rounded to.
-static std::string spellTypes(ArrayRef<Type> types) {
-  llvm::SmallSetVector<Type, 2> unique(types.begin(), types.end());
-  return llvm::join(llvm::map_range(unique, str), ", ");
-}
-
 /// Adds `steps` as far as an epilogue has them; returns how many.
 size_t Fuser::addSteps(ArrayRef<EpilogueStep> steps, EpilogueChain &chain,
                        Epilogue &epilogue) {
@@ -322,10 +316,11 @@ size_t Fuser::addSteps(ArrayRef<EpilogueStep> steps, EpilogueChain &chain,
         details.push_back("out_scale is 1 / factor, rounded to f32");
       break;
     }
-    if (!step.roundings.empty())
+    llvm::SmallSetVector<Type, 2> types(step.roundings.begin(),
+                                        step.roundings.end());
+    for (Type type : types)
       epilogue.notes.push_back(llvm::formatv(
-          "{0} rounded to {1}{2}{3}", subject, spellTypes(step.roundings),
-          article,
+          "{0} rounded to {1}{2}{3}", subject, str(type), article,
           step.kind == EpilogueStep::Kind::Activate ? "activation"
                                                     : describe(step)));
     llvm::append_range(epilogue.notes, details);

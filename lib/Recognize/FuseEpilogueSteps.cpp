@@ -388,6 +388,10 @@ EpilogueChain::matchStep(size_t from, bool wantsActivation) {
       step.dropsNaN = match->dropsNaN;
       if (isNarrow(start->type))
         step.roundings.push_back(start->type);
+      for (const ElementExpr *between :
+           ArrayRef(cuts).slice(from + 1, to - from - 1))
+        if (between->isOp("arith.truncf"))
+          step.roundings.push_back(between->type);
       return std::pair(step, to);
     }
   }

@@ -20,6 +20,7 @@ import argparse
 import collections
 import json
 import pathlib
+import platform
 import random
 import sys
 import time
@@ -42,6 +43,15 @@ def draw_case(seed, number, only):
                      % " and ".join(only))
 
 
+def host_isa():
+    """One instruction set compiles three times as fast as all."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return "aarch64"
+    info = pathlib.Path("/proc/cpuinfo")
+    flags = info.read_text() if info.exists() else ""
+    return "x86-64-v3" if "avx2" in flags else "x86-64"
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -57,7 +67,8 @@ def parse(arguments):
     parser.add_argument("--tools", metavar="DIR",
                         help="where the tools are (default: the PATH)")
     parser.add_argument("--isa", default="", metavar="NAME",
-                        help="compile for one instruction set only")
+                        help="compile for this instruction set (default: the "
+                        "machine's)")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--replay", nargs="+", type=pathlib.Path, metavar="FILE")
     parser.add_argument("--show", type=pathlib.Path, metavar="FILE")
@@ -154,7 +165,7 @@ def main(arguments):
     if options.show:
         print(build(load(options.show), "f").text())
         return 0
-    tools = Tools(options.tools, options.isa)
+    tools = Tools(options.tools, options.isa or host_isa())
     start = time.monotonic()
     outcomes, pool = [], ThreadPoolExecutor(options.jobs)
     failures = Failures(options, tools)

@@ -207,14 +207,15 @@ class Body:
 
         def compute(env):
             x, y = a(env), b(env)
+            ref = function(x.ref, y.ref).astype(np.float64)
             if x.exact and y.exact:
-                return Interval(function(x.ref, y.ref).astype(np.float64))
+                return Interval(ref)
             low, high = ((x.lo, x.hi) if predicate != "olt" else (x.hi, x.lo))
             y_low, y_high = ((y.hi, y.lo) if predicate != "olt"
                              else (y.lo, y.hi))
-            return Interval(*(f.astype(np.float64) for f in (
-                function(x.ref, y.ref), function(low, y_low),
-                function(high, y_high))))
+            free = np.isnan(x.lo) | np.isnan(x.hi)
+            return Interval(ref, np.where(free, 0, function(low, y_low)),
+                            np.where(free, 1, function(high, y_high)))
         return self._emit("arith.cmpf %s, %s, %s : %s"
                           % (predicate, a.name, b.name, a.element), "i1",
                           compute)

@@ -128,18 +128,19 @@ def classify(case, kind, message):
 
 
 def permissions_of(matmuls):
-    """What the notes of the report say that the rewrite does."""
+    """What the notes of the report say that the rewrite does: types that values
+    were rounded to, in an operand, in products of elements or behind the sum;
+    that the sum is in f32 is what is always permitted."""
     roundings, reciprocal = set(), False
     for matmul in matmuls:
         for note in matmul.get("notes") or []:
-            isOperand = note[:3] in ("a: ", "b: ")
-            for element in re.findall(r"rounded to (bf16|f16)", note):
-                roundings.add(("operand" if isOperand else "epilogue", element))
-            if "reciprocal" in note:
-                reciprocal = True
-            match = re.search(r"product of elements rounded to (\w+)", note)
-            if match:
-                roundings.add(("product", match.group(1)))
+            region = ("sum" if note.startswith("sum accumulated")
+                      else "operand" if note[:3] in ("a: ", "b: ")
+                      else "product" if note.startswith("products of elements")
+                      else "epilogue")
+            for element in re.findall(r"\b(bf16|f16)\b", note):
+                roundings.add((region, element))
+            reciprocal |= "reciprocal" in note
     refused = any(m["reason"] is not None for m in matmuls)
     rewritten = any(m["reason"] is None for m in matmuls)
     return Permissions(rewritten, refused, roundings, reciprocal)

@@ -749,3 +749,21 @@ func.func @swiglu(%x: tensor<8x32xbf16>, %w: tensor<16x32xbf16>, %v: tensor<16x3
   %g = linalg.mul ins(%z, %u : tensor<8x16xf32>, tensor<8x16xf32>) outs(%e : tensor<8x16xf32>) -> tensor<8x16xf32>
   return %g : tensor<8x16xf32>
 }
+
+// Roundings on the way to the activation are listed, wherever they are.
+// CHECK-LABEL: func.func @relu_of_rounded(
+// CHECK: qmm.scaled_matmul %{{.*}}, %{{.*}} {activation = #qmm.activation<relu>, qmm.notes = ["product rounded to f16 before the activation", "product rounded to bf16 before the activation"]}
+// CHECK-NEXT: return
+func.func @relu_of_rounded(%x: tensor<8x32xbf16>, %w: tensor<16x32xbf16>, %e: tensor<8x16xbf16>) -> tensor<8x16xbf16> {
+  %y = qmm.scaled_matmul %x, %w : tensor<8x32xbf16>, tensor<16x32xbf16> -> tensor<8x16xf32>
+  %z = linalg.generic #map ins(%y : tensor<8x16xf32>) outs(%e : tensor<8x16xbf16>) {
+  ^bb0(%p: f32, %o: bf16):
+    %zero = arith.constant 0.0 : bf16
+    %h = arith.truncf %p : f32 to f16
+    %f = arith.extf %h : f16 to f32
+    %b = arith.truncf %f : f32 to bf16
+    %r = arith.maximumf %b, %zero : bf16
+    linalg.yield %r : bf16
+  } -> tensor<8x16xbf16>
+  return %z : tensor<8x16xbf16>
+}
