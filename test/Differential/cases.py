@@ -144,9 +144,16 @@ def _draw_operand(rng, case, order, isInt):
     if case["form"] == "generic" and not operand["moves"] \
             and rng.random() < 0.35:
         operand["spelling"] = "body"
+    if operand["element"] == "f4E2M1FN" and rng.random() < 0.9:
+        # Two codes share a byte along K: little else can be done with them.
+        operand["moves"] = []
+        if order[-1][0] != "k" or case["loops"]["k"][-1] % 2 \
+                or order[-1] in case["dynamic"] \
+                or operand["to"] == "f4E2M1FN":
+            operand["element"] = "f8E4M3FN"
     if rng.random() < 0.04:
         operand["special"] = True
-    if rng.random() < 0.08:
+    if rng.random() < 0.08 and operand["element"] != "f4E2M1FN":
         operand["stored"] = _shuffled(rng, range(len(order)))
     return operand
 
@@ -1030,7 +1037,7 @@ def features(case):
     if case["dynamic"]:
         found.add("dynamic")
     if case["product"] not in (case["result"], "f32"):
-        found.add("product:" + case["product"])
+        found.add("product type:" + case["product"])
     for side in "ab":
         spec = case[side]
         found.add("operand:" + spec["kind"])

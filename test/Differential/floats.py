@@ -90,7 +90,8 @@ def encode(element, x):
     if element in TABLES:
         table = TABLES[element]
         index = {float(v): c for c, v in reversed(list(enumerate(table)))}
-        flat = [index.get(float(v), len(table) // 2 - 1) for v in x.reshape(-1)]
+        nan = next((c for c, v in enumerate(table) if np.isnan(v)), 0)
+        flat = [index.get(float(v), nan) for v in x.reshape(-1)]
         return np.array(flat, dtype=np.uint8).reshape(x.shape)
     if element == "bf16":
         bits = x.astype(np.float32).view(np.uint32)

@@ -33,14 +33,16 @@ from shrink import shrink, signature
 GROUP = 30  # cases compiled as one module
 
 
-def draw_case(seed, number, only):
-    """The case of a number; with `only`, the first that has the feature."""
+def draw_case(seed, number, only=(), without=()):
+    """The case of a number: the first with some features and none of others."""
     for attempt in range(10000):
         case = draw(random.Random("%d:%d:%d" % (seed, number, attempt)))
-        if all(any(word in f for f in features(case)) for word in only):
+        found = features(case)
+        if all(any(word in f for f in found) for word in only) and \
+                not any(word in f for f in found for word in without):
             return case
-    raise SystemExit("no case has the feature %s; --list-features lists them"
-                     % " and ".join(only))
+    raise SystemExit("no such case within 10000 attempts; --list-features lists "
+                     "what there is")
 
 
 def host_isa():
@@ -61,6 +63,8 @@ def parse(arguments):
                         help="go on for S seconds instead of N cases")
     parser.add_argument("--only", action="append", default=[], metavar="FEATURE",
                         help="only cases with this feature (repeat for more)")
+    parser.add_argument("--without", action="append", default=[],
+                        metavar="FEATURE", help="no cases with this feature")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR",
                         help="write failures there, shrunk")
     parser.add_argument("--jobs", type=int, default=1, metavar="N")
@@ -173,7 +177,8 @@ def main(arguments):
     def run_group(first):
         numbers = range(first, min(first + GROUP, options.count)
                         if not options.time else first + GROUP)
-        drawn = [draw_case(options.seed, n, options.only) for n in numbers]
+        drawn = [draw_case(options.seed, n, options.only, options.without)
+                 for n in numbers]
         found = run_cases(tools, drawn)
         # One group in four, of what compiles.
         changed = ""

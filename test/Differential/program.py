@@ -89,9 +89,17 @@ class Body:
 
     def constant(self, value, element):
         name = self.program.constant(value, element)
-        rounded = (round_to(element, np.float64(value)) if element in FLOATS
-                   else np.float64(value))
-        return Scalar(name, element, lambda env: Interval(np.asarray(rounded)))
+        value = np.asarray(np.float64(value))
+        if element not in FLOATS:
+            return Scalar(name, element, lambda env: Interval(value))
+        rounded = round_to(element, value)
+
+        def compute(env):
+            # What computes in f32 may take the constant's own digits.
+            if (self.region, element) in env.permissions.roundings:
+                return Interval(rounded).hull(value, value)
+            return Interval(rounded)
+        return Scalar(name, element, compute)
 
     def _rounded(self, interval, element, free):
         """Rounded to a type; `free`: or not."""
