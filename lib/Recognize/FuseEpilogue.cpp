@@ -96,6 +96,7 @@ private:
                         ArrayRef<std::string> notes);
   void replace(ScaledMatmulOp op, ArrayRef<Operation *> newViews, Value result,
                ArrayRef<Operation *> ops, const AmaxMatch *amax);
+  OpFoldResult getColumns(OpBuilder &builder);
   Value buildBias(OpBuilder &builder, const ElementExpr *expr);
   Value buildResidual(OpBuilder &builder, const ElementExpr *expr);
   const ElementExpr *toVector(const ElementExpr *expr, unsigned dim);
@@ -458,6 +459,18 @@ const ElementExpr *Fuser::toVector(const ElementExpr *expr, unsigned dim) {
   return tracer.substitute(expr, dims, {ShapedType::kDynamic});
 }
 
+/// The number of columns of the product.
+OpFoldResult Fuser::getColumns(OpBuilder &builder) {
+  auto type = cast<ShapedType>(product.getResult().getType());
+  int64_t columns = type.getShape().back();
+  if (!ShapedType::isDynamic(columns))
+    return builder.getIndexAttr(columns);
+  ReifiedRankedShapedTypeDims shapes;
+  // Never fails: extents are those of the operands.
+  (void)product.reifyResultShapes(builder, shapes);
+  return shapes.front().back();
+}
+
 /// One value a column as a vector: where it stands, without dimensions of 1.
 Value Fuser::buildBias(OpBuilder &builder, const ElementExpr *expr) {
   if (!expr)
@@ -482,18 +495,16 @@ Value Fuser::buildBias(OpBuilder &builder, const ElementExpr *expr) {
         return expr->origin.tensor;
       // The trace looks through a slice.
       OpFoldResult zero = builder.getIndexAttr(0),
-                   one = builder.getIndexAttr(1),
-                   size = builder.getIndexAttr(n);
+                   one = builder.getIndexAttr(1);
       return tensor::ExtractSliceOp::create(builder, loc, expr->origin.tensor,
-                                            zero, size, one);
+                                            zero, getColumns(builder), one);
     }
     if (type.hasStaticShape() && isVector(type) && type.getRank() > 1)
       return tensor::CollapseShapeOp::create(
           builder, loc, expr->origin.tensor,
           {llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()))});
   }
-  OpFoldResult size = builder.getIndexAttr(n);
-  return materialize(builder, loc, expr, size);
+  return materialize(builder, loc, expr, getColumns(builder));
 }
 
 /// A tensor of the domain's shape, in the shape of the product.

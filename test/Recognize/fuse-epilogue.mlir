@@ -330,3 +330,24 @@ func.func @bias_after_activation(%x: tensor<8x32xf32>, %w: tensor<16x32xf32>, %r
   %s = linalg.add ins(%m, %r : tensor<8x16xf32>, tensor<8x16xf32>) outs(%e : tensor<8x16xf32>) -> tensor<8x16xf32>
   return %s : tensor<8x16xf32>
 }
+
+// -----
+
+// As many columns as the product has, known at run time only.
+// CHECK-LABEL: func.func @dynamic_columns(
+// CHECK-SAME: %[[X:.*]]: tensor<?x8xf32>, %[[W:.*]]: tensor<?x8xf32>, %[[B:.*]]: tensor<?xf16>
+// CHECK: %[[N:.*]] = tensor.dim %[[W]],
+// CHECK: tensor.empty(%[[N]]) : tensor<?xbf16>
+// CHECK: qmm.scaled_matmul %[[X]], %[[W]] bias(
+func.func @dynamic_columns(%x: tensor<?x8xf32>, %w: tensor<?x8xf32>, %b: tensor<?xf16>, %e: tensor<?x?xbf16>) -> tensor<?x?xbf16> {
+  %y = qmm.scaled_matmul %x, %w : tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x?xbf16>
+  %z = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+    ins(%y, %b : tensor<?x?xbf16>, tensor<?xf16>) outs(%e : tensor<?x?xbf16>) {
+  ^bb0(%p: bf16, %q: f16, %o: bf16):
+    %w0 = arith.extf %q : f16 to f32
+    %n = arith.truncf %w0 : f32 to bf16
+    %s = arith.addf %p, %n : bf16
+    linalg.yield %s : bf16
+  } -> tensor<?x?xbf16>
+  return %z : tensor<?x?xbf16>
+}
