@@ -151,6 +151,8 @@ def _draw_operand(rng, case, order, isInt):
                 or order[-1] in case["dynamic"] \
                 or operand["to"] == "f4E2M1FN":
             operand["element"] = "f8E4M3FN"
+            if operand["to"] == "f4E2M1FN":
+                operand["to"] = operand["element"]
     if rng.random() < 0.04:
         operand["special"] = True
     if rng.random() < 0.08 and operand["element"] != "f4E2M1FN":

@@ -136,7 +136,7 @@ def permissions_of(matmuls):
         for note in matmul.get("notes") or []:
             region = ("sum" if note.startswith("sum accumulated")
                       else "operand" if note[:3] in ("a: ", "b: ")
-                      else "product" if note.startswith("products of elements")
+                      else "product" if note.startswith("product of elements")
                       else "epilogue")
             for element in re.findall(r"\b(bf16|f16)\b", note):
                 roundings.add((region, element))
@@ -240,7 +240,8 @@ def is_idempotent(tools, cases):
     """Recognition of recognized IR changes nothing: "" or what it changed."""
     text = "\n".join(build(case, "f%d" % i).text()
                      for i, case in enumerate(cases))
-    once = ("qmm-recognize-contractions,qmm-fuse-epilogue,canonicalize,cse")
+    once = ("qmm-recognize-contractions,qmm-recognize-dynamic-quantization,"
+            "qmm-fuse-epilogue")
     results = []
     with tempfile.TemporaryDirectory() as directory:
         source = pathlib.Path(directory) / "in.mlir"
@@ -248,7 +249,8 @@ def is_idempotent(tools, cases):
         for passes in (once, once + "," + once):
             code, out, err = tools.call(
                 "quant-opt", str(source),
-                "--pass-pipeline=builtin.module(func.func(%s))" % passes)
+                "--pass-pipeline=builtin.module(func.func("
+                "%s,canonicalize,cse))" % passes)
             if code != 0:
                 return "quant-opt fails: " + err
             results.append(out)
