@@ -37,7 +37,7 @@ float dotFixed(const uint8_t *, int64_t, int64_t, const float *,
                const cpu::FixedRow &) {
   return NAN; // The caller decodes by the reference.
 }
-float dotFixedE4M3(const uint8_t *, int64_t, const uint8_t *, int64_t,
+float dotFixedE4M3(const uint8_t *, int64_t, const uint8_t *, const uint8_t *,
                    const cpu::FixedRow &) {
   return NAN;
 }
@@ -133,21 +133,21 @@ template <int Block> struct FloatScales : NoScales {
   }
 };
 
-/// E4M3, one for 16 elements, by groups of four.
+/// E4M3, one for 16 elements.
 struct CodeScales {
   static constexpr float kUnscale = kE4M3Unscale;
   static constexpr uint64_t kOnes = 0x0101010101010101;
   const uint8_t *next;
-  int64_t stride; // from one group to the next
+  const uint8_t *soon;
   uint64_t nans = 0;
   uint8_t rest[kN] = {};
 
   HWY_INLINE VF multiply(VF factors) {
-    uint32_t groups[2] = {};
-    for (int i = 0; i < kN / 4; ++i)
-      std::memcpy(&groups[i], next + i * stride, 4);
-    next += kN / 4 * stride;
-    const uint64_t word = uint64_t(groups[1]) << 32 | groups[0];
+    __builtin_prefetch(soon);
+    soon += cpu::kSoonStep * kN / 8;
+    uint64_t word = 0;
+    std::memcpy(&word, next, kN);
+    next += kN;
     // 0x7F + 1 is the only sum here with the upper bit.
     nans |= (word & kOnes * 0x7F) + kOnes;
     return hn::Mul(promoteHalf(e4m3ToScaledF16(widen(word))), factors);
@@ -166,10 +166,8 @@ struct CodeScales {
     return hn::BitCast(dh, hn::TableLookupBytesOr0(bytes, hn::Load(d8, lanes)));
   }
   HWY_INLINE void startRest(int64_t blocks) {
-    for (int64_t i = 0; i < blocks; ++i)
-      rest[i] = next[i / 4 * stride + i % 4];
+    std::memcpy(rest, next, size_t(blocks));
     next = rest;
-    stride = 4;
   }
   HWY_INLINE bool isClean() const { return (nans & kOnes * 0x80) == 0; }
 };
@@ -247,8 +245,8 @@ float dotFixed(const uint8_t *codes, int64_t count, int64_t block,
 }
 
 float dotFixedE4M3(const uint8_t *codes, int64_t count, const uint8_t *scales,
-                   int64_t stride, const FixedRow &x) {
-  return dotScaled(codes, count, CodeScales{scales, stride}, x);
+                   const uint8_t *soon, const FixedRow &x) {
+  return dotScaled(codes, count, CodeScales{scales, soon}, x);
 }
 
 //===----------------------------------------------------------------------===//

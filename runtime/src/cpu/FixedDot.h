@@ -22,6 +22,9 @@ namespace qmmrt::cpu {
 /// Elements that share a power of two.
 constexpr int64_t kFixedBlock = 16;
 
+/// Bytes of 8 columns of tiled scales.
+constexpr int64_t kSoonStep = 1024;
+
 /// A row of A in fixed point; the pointers are into the caller's buffer.
 struct FixedRow {
   bool isFinite;    // false: nothing else is set
@@ -47,10 +50,10 @@ struct FixedDotTable {
   float (*dot)(const uint8_t *codes, int64_t count, int64_t block,
                const float *scales, const FixedRow &x);
 
-  /// The same with E4M3 scales of blocks of 16 as they are stored: four
-  /// together, the next four `stride` bytes on.  NaN if a scale is.
+  /// The same with E4M3 scales of blocks of 16.  NaN if a scale is.  For each
+  /// 8 of them a cache line of `soon` is prefetched, kSoonStep apart.
   float (*dotE4M3)(const uint8_t *codes, int64_t count, const uint8_t *scales,
-                   int64_t stride, const FixedRow &x);
+                   const uint8_t *soon, const FixedRow &x);
 };
 
 /// For the current SIMD target; not for the scalar one.

@@ -64,8 +64,10 @@ private:
   void dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
                   float *tile);
   void dotColumn(int64_t matrix, int64_t n, const float *scales, float *tile);
-  bool dotFixedColumn(int64_t matrix, int64_t n, const float *scales,
-                      float *result);
+  void loadScales(int64_t matrix, int64_t n, float *scales);
+  void dotFixedColumns(int64_t matrix, int64_t n0, int64_t cols,
+                       uint8_t *scratch, float *tile);
+  void gatherTiledScales(const uint8_t *first, int64_t stride, uint8_t *dst);
 
   void runLarge();
   void packA(int64_t matrix, int64_t m0, int64_t rows);
@@ -171,44 +173,71 @@ void Run::unpackA() {
 
 void Run::dotColumns(int64_t matrix, int64_t n0, int64_t cols, uint8_t *scratch,
                      float *tile) {
+  if (plan.isFixed && fixedRow(matrix)->isFinite) {
+    dotFixedColumns(matrix, n0, cols, scratch, tile);
+    return;
+  }
   float *scales = nullptr;
-  if (plan.isFused && plan.b.hasBlocksInK && !plan.takesScaleCodes)
+  if (plan.isFused && !plan.isFixed && plan.b.hasBlocksInK)
     scales = reinterpret_cast<float *>(scratch + SmallScratch(plan).scalesAt);
-  const int64_t blocks = plan.b.extents.logicalScales.cols;
-  const int64_t readable =
-      scales ? plan.paddedK / plan.b.scheme.block_k + 16 : 0;
   for (int64_t n = 0; n < cols; ++n) {
-    if (scales) {
-      plan.b.loadBlockScales(buffers.b, matrix, n0 + n, 0, blocks, scales);
-      std::fill(scales + blocks, scales + readable, 0.0f);
-    }
-    if (plan.isFixed && dotFixedColumn(matrix, n0 + n, scales, tile + n))
-      continue;
+    if (scales)
+      loadScales(matrix, n0 + n, scales);
     dotColumn(matrix, n0 + n, scales, tile + n);
   }
 }
 
-/// False: this row of A or this sum isn't finite.
-bool Run::dotFixedColumn(int64_t matrix, int64_t n, const float *scales,
-                         float *result) {
-  const FixedRow &x = *fixedRow(matrix);
-  if (!x.isFinite)
-    return false;
+/// The block scales of a row of B, and zeros as far as kernels read.
+void Run::loadScales(int64_t matrix, int64_t n, float *scales) {
+  const int64_t blocks = plan.b.extents.logicalScales.cols;
+  const int64_t readable = plan.paddedK / plan.b.scheme.block_k + 16;
+  plan.b.loadBlockScales(buffers.b, matrix, n, 0, blocks, scales);
+  std::fill(scales + blocks, scales + readable, 0.0f);
+}
+
+/// One row of A in fixed point.
+void Run::dotFixedColumns(int64_t matrix, int64_t n0, int64_t cols,
+                          uint8_t *scratch, float *tile) {
   const FixedDotTable &dots = getFixedDots();
-  const uint8_t *row = plan.b.row(buffers.b, matrix, n);
-  if (plan.takesScaleCodes) {
-    const uint8_t *codes = plan.b.scaleGroups(buffers.b, matrix, n);
-    const int64_t stride = plan.b.scaleGroupStride();
-    // The next rows' scales: in tiles, four rows share a cache line.
-    if (n % 4 == 0 && stride > 4)
-      for (int64_t i = 0; i < plan.b.extents.logicalScales.cols; i += 4)
-        __builtin_prefetch(codes + i / 4 * stride + 64);
-    *result = dots.dotE4M3(row, plan.k, codes, stride, x);
-  } else {
-    *result =
-        dots.dot(row, plan.k, scales ? plan.b.scheme.block_k : 0, scales, x);
+  const FixedRow &x = *fixedRow(matrix);
+  uint8_t *own = scratch + SmallScratch(plan).scalesAt;
+  float *scales = reinterpret_cast<float *>(own);
+  const bool isTiled = plan.b.layout.scales == QMM_SCALES_TILED_128X4;
+  const int64_t stride = plan.paddedK / kFixedBlock;
+  for (int64_t n = n0; n < n0 + cols; ++n, ++tile) {
+    const uint8_t *row = plan.b.row(buffers.b, matrix, n);
+    if (plan.takesScaleCodes) {
+      const uint8_t *codes = plan.b.scaleBytes(buffers.b, matrix, n);
+      const uint8_t *soon = codes;
+      if (isTiled) {
+        // The next four rows' cache lines, of even and of odd tiles.
+        soon += 64 - n % 4 * 16 + n % 2 * 512;
+        if (n % 4 == 0)
+          gatherTiledScales(codes, stride, own);
+        codes = own + n % 4 * stride;
+      }
+      *tile = dots.dotE4M3(row, plan.k, codes, soon, x);
+    } else if (plan.b.hasBlocksInK) {
+      loadScales(matrix, n, scales);
+      *tile = dots.dot(row, plan.k, plan.b.scheme.block_k, scales, x);
+    } else {
+      *tile = dots.dot(row, plan.k, 0, nullptr, x);
+    }
+    // A NaN, or a factor out of range.
+    if (!std::isfinite(*tile))
+      dotColumn(matrix, n, nullptr, tile);
   }
-  return std::isfinite(*result);
+}
+
+/// The scales of four rows that share cache lines, `stride` apart: tiles are
+/// 512 bytes apart, so that the lines of a row fall on few sets of a cache and
+/// wouldn't stay in it.
+void Run::gatherTiledScales(const uint8_t *first, int64_t stride,
+                            uint8_t *dst) {
+  const int64_t blocks = plan.b.extents.logicalScales.cols;
+  for (int64_t c = 0; c < blocks; c += 4, first += 512)
+    for (int64_t row = 0; row < 4; ++row)
+      std::memcpy(dst + row * stride + c, first + row * 16, 4);
 }
 
 /// One row of B with all rows of A; results are kSmallCols apart.

@@ -218,7 +218,9 @@ Status Planner::layOut(unsigned numWorkers) {
                             plan.b.hasBlocksInK ? plan.b.scheme.block_k : 0);
   plan.isFixed = plan.isFused && plan.b.element() == QMM_DTYPE_E2M1 &&
                  plan.m == 1 && plan.k > 0;
-  plan.takesScaleCodes = plan.isFixed && plan.b.hasScaleGroups() &&
+  plan.takesScaleCodes = plan.isFixed && plan.b.hasScaleBytes() &&
+                         plan.b.scheme.scale == QMM_DTYPE_E4M3 &&
+                         plan.b.scheme.block_outer == 1 &&
                          plan.b.scheme.block_k == kFixedBlock;
   plan.paddedK = roundUp(plan.k, kDotPad);
 

@@ -51,19 +51,16 @@ struct Operand {
   /// Block scales (c0 .. c0 + count) of a row, in f32.
   void loadBlockScales(const Buffers &buffers, int64_t matrix, int64_t row,
                        int64_t c0, int64_t count, float *dst) const;
-  /// Are a row's block scales E4M3 codes, four by four together?
-  bool hasScaleGroups() const {
-    return hasBlocksInK && scheme.scale == QMM_DTYPE_E4M3 &&
+  /// Are a row's block scales bytes, together or in tiles?
+  bool hasScaleBytes() const {
+    return hasBlocksInK && scheme.scale != QMM_DTYPE_F32 &&
            layout.scales != QMM_SCALES_OUTER_MAJOR;
   }
-  /// The first of them, and the bytes from one four to the next.
-  const uint8_t *scaleGroups(const Buffers &buffers, int64_t matrix,
-                             int64_t row) const {
+  /// The first of them.
+  const uint8_t *scaleBytes(const Buffers &buffers, int64_t matrix,
+                            int64_t row) const {
     return scaleMatrix(buffers, matrix) +
            getScaleOffset(layout, extents.logicalScales, scaleRow(row), 0);
-  }
-  int64_t scaleGroupStride() const {
-    return layout.scales == QMM_SCALES_TILED_128X4 ? 512 : 4;
   }
   /// Per row: everything but the scales of blocks in K.
   void loadRowScales(const Buffers &buffers, int64_t matrix, int64_t row,
