@@ -144,6 +144,9 @@ def _draw_operand(rng, case, order, isInt):
     if case["form"] == "generic" and not operand["moves"] \
             and rng.random() < 0.35:
         operand["spelling"] = "body"
+    if operand["element"] == "i8" and kind == "codes" and rng.random() < 0.3:
+        operand["quant"] = {"axis": rng.choice([None, 0, len(order) - 1]),
+                            "zero": rng.choice([0, 0, 0, -3, 17])}
     if operand["element"] == "f4E2M1FN" and rng.random() < 0.9:
         # Two codes share a byte along K: little else can be done with them.
         operand["moves"] = []
@@ -452,6 +455,10 @@ class _Builder:
             scale = dict(scale, **{
                 key: spec["quantize"]["scale"].get(key) for key in ("dims",)})
             scale.update(op="mul", type=quantize_scale[0].element, tensor=False)
+        if spec.get("quant"):
+            value = self.dcast(spec, codes, side)
+            return [self.move(value, moves, shapes)], [order], \
+                lambda body, s: s[0]
         if spec.get("spelling") == "body" and not moves:
             return self.in_body(spec, codes, scale, order, quantize_scale)
         value = self.dequantize(spec, codes, scale, quantize_scale)
@@ -499,6 +506,20 @@ class _Builder:
                 x = body.convert(x, spec["to"])
             return x
         return values, maps, factor
+
+    def dcast(self, spec, codes, side):
+        """Codes of the quant dialect, whose scales are constants."""
+        axis = spec["quant"]["axis"]
+        if axis is not None and (axis >= len(codes.shape)
+                                 or codes.dynamic[axis]):
+            axis = None
+        count = 1 if axis is None else codes.shape[axis]
+        rng = np.random.default_rng([self.case["seed"], ord(side)])
+        scales = round_to("f32", np.exp2(rng.uniform(-8, 2, count)))
+        value = self.p.dequantize(codes, spec["compute"], scales,
+                                  spec["quant"]["zero"], axis)
+        return self.convert(value, spec["to"] if spec["to"] in WIDE
+                            else spec["compute"], "operand")
 
     def dequantize(self, spec, codes, scale, quantize_scale):
         p, rank = self.p, len(codes.shape)
@@ -1057,7 +1078,9 @@ def features(case):
                 found.add("broadcast:" + scale["broadcast"])
             if kind == "block":
                 found.add("layout:" + scale["layout"])
-        if spec["kind"] != "wide":
+        if spec.get("quant"):
+            found.add("quant.dcast")
+        elif spec["kind"] != "wide":
             found.add("spelling:" + spec.get("spelling", "fused"))
             found.update(["compute:" + spec[key] for key in ("compute", "via")
                           if spec.get(key)])

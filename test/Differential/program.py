@@ -432,6 +432,30 @@ class Program:
         self._compute(result, scalar)
         return result
 
+    def dequantize(self, codes, expressed, scales, zero, axis):
+        """quant.dcast of i8 codes: a scale, or one for each index of `axis`."""
+        texts = ["%r:%d" % (float(s), zero) for s in scales]
+        kind = "!quant.uniform<i8:%s%s, %s>" % (
+            expressed, "" if axis is None else ":%d" % axis,
+            texts[0] if axis is None else "{%s}" % ", ".join(texts))
+        cast = Value(codes.name + "q", codes.shape, kind, codes.dynamic)
+        result = self.value(codes.shape, expressed, codes.dynamic)
+        self.lines.append("%s = quant.scast %s : %s to %s" % (
+            cast.name, codes.name, codes.type, cast.type))
+        self.lines.append("%s = quant.dcast %s : %s to %s" % (
+            result.name, cast.name, cast.type, result.type))
+        shape = [1] * len(codes.shape)
+        if axis is not None:
+            shape[axis] = len(scales)
+        factor = round_to(expressed, np.array(scales, dtype=float)).reshape(shape)
+        body = Body(self, "operand")
+        product = body.binary(
+            "mulf", Scalar("", expressed, lambda env: env.tensors[
+                codes.name].map(lambda x: x - zero)),
+            Scalar("", expressed, lambda env: Interval(factor)))
+        self._compute(result, product)
+        return result
+
     # ---- data movement ---------------------------------------------------
 
     def _move(self, result, source, function):

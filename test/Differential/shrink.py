@@ -16,7 +16,7 @@ from cases import names
 _CASE = {"chain": None, "gate": None, "dynamic": [], "init": "zeros",
          "swap": False, "loop_order": None}
 _OPERAND = {"moves": [], "scale": None, "via": None, "special": False,
-            "stored": None,
+            "stored": None, "quant": None,
             "spelling": "fused", "compute": "f32", "to": "f32",
             "element": "f8E4M3FN"}
 _SCALE = {"tensor": False, "constant": None, "extreme": False, "keep": False, "first": False,
@@ -96,6 +96,9 @@ def candidates(case):
             for field, value in _simplest(spec["quantize"], _QUANTIZE):
                 yield changed(lambda c: c[side]["quantize"].update(
                     {field: value}))
+        for field, value in _simplest(spec.get("quant") or {},
+                                      {"axis": None, "zero": 0}):
+            yield changed(lambda c: c[side]["quant"].update({field: value}))
         for field, value in _simplest(spec, _OPERAND):
             if field == "element" and spec["kind"] == "wide":
                 value = "f32"
