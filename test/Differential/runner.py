@@ -140,6 +140,9 @@ def permissions_of(matmuls):
                       else "epilogue")
             for element in re.findall(r"\b(bf16|f16)\b", note):
                 roundings.add((region, element))
+                if region == "product":
+                    # Of which operand a scale is can't always be told.
+                    roundings.add(("operand", element))
             reciprocal |= "reciprocal" in note
     refused = any(m["reason"] is not None for m in matmuls)
     rewritten = any(m["reason"] is None for m in matmuls)
