@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# ===- Differential/check_oracle.py - Would the evaluation notice? ----------===#
+# ===- Differential/check_oracle.py - Would the evaluation notice? --------===#
 #
 # Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
@@ -13,10 +13,11 @@ import sys
 
 import numpy as np
 
-from cases import build, inputs_of
+from build import build
 from floats import FLOATS, TABLES, Interval, decode, encode, round_to
 from generate import draw_case
-from program import Permissions
+from inputs import inputs_of
+from scalars import Permissions
 
 
 def check_conversions():
@@ -68,8 +69,8 @@ def check_bounds():
         case = draw_case(1, number)
         program = build(case, "f")
         inputs = inputs_of(case, program)
-        scales = [i for i, (_, fill) in enumerate(program.inputs)
-                  if fill[0] == "scale" and program.inputs[i][0].element == "f32"]
+        scales = [i for i, (value, fill) in enumerate(program.inputs)
+                  if fill[0] == "scale" and value.element == "f32"]
         if not scales:
             continue
         results = program.evaluate(inputs, permitted)

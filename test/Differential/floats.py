@@ -1,4 +1,4 @@
-# ===- Differential/floats.py - Element types and intervals of them ---------===#
+# ===- Differential/floats.py - Element types and intervals of them -------===#
 #
 # Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# ===- Differential/generate.py - Random programs against float64 -----------===#
+# ===- Differential/generate.py - Random programs against float64 ---------===#
 #
 # Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
@@ -26,7 +26,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from cases import build, draw, features
+from build import build
+from grammar import draw, features
 from runner import Tools, is_idempotent, run_cases
 from shrink import shrink, signature
 
@@ -41,8 +42,8 @@ def draw_case(seed, number, only=(), without=()):
         if all(any(word in f for f in found) for word in only) and \
                 not any(word in f for f in found for word in without):
             return case
-    raise SystemExit("no such case within 10000 attempts; --list-features lists "
-                     "what there is")
+    raise SystemExit("no such case within 10000 attempts; --list-features "
+                     "lists what there is")
 
 
 def host_isa():

@@ -1,4 +1,4 @@
-# ===- Differential/program.py - Tensor programs: MLIR and their values ------===#
+# ===- Differential/program.py - Tensor programs: MLIR and their values ---===#
 #
 # Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
@@ -12,14 +12,11 @@
 # ===-----------------------------------------------------------------------===#
 """Builds a function of tensors as MLIR text and evaluates it in numpy."""
 
-import math
-
 import numpy as np
 
-from floats import FLOATS, Interval, combine, round_to
-
-# An index of a generic's operand: a loop (int), or CONST0.
-CONST0 = "0"
+from floats import FLOATS, Interval, round_to
+from scalars import Body, Environment, Scalar, literal
+from sums import CONST0, spread, sum_products
 
 
 class Value:
@@ -40,231 +37,6 @@ def affine_map(loops, indices):
     text = ["d%d" % i if i != CONST0 else "0" for i in indices]
     return "affine_map<(%s) -> (%s)>" % (
         ", ".join("d%d" % i for i in range(loops)), ", ".join(text))
-
-
-def literal(value, element):
-    if element in FLOATS:
-        value = float(round_to(element, np.float64(value)))
-        if math.isinf(value):
-            bits = {"f32": "7F800000", "bf16": "7F80", "f16": "7C00"}[element]
-            return "0x" + (bits if value > 0 else "F" + bits[1:])
-        return "%.17e" % value
-    return str(int(value))
-
-
-class Permissions:
-    """What a rewrite said that it does.  `rewritten`, `refused`: some products
-    are; `roundings`: types that values may keep more digits than, by region."""
-
-    def __init__(self, rewritten, refused, roundings, reciprocal):
-        self.rewritten, self.refused = rewritten, refused
-        self.roundings = set(roundings)
-        self.reciprocal = reciprocal
-
-
-# ---------------------------------------------------------------------------
-# Scalar ops: name -> (text, values).
-# ---------------------------------------------------------------------------
-
-_erf = np.vectorize(lambda x: math.erf(x), otypes=[np.float64])
-# Of functions that libraries approximate, in f32.
-_LIBRARY_ERROR = 2.0 ** -20
-
-
-class Body:
-    """The scalars of a linalg body: text and values at once."""
-
-    def __init__(self, program, region):
-        self.program, self.region = program, region
-        self.lines = []
-
-    def _name(self):
-        self.program.counter += 1
-        return "%%v%d" % self.program.counter
-
-    def _emit(self, text, element, compute):
-        name = self._name()
-        self.lines.append("%s = %s" % (name, text))
-        return Scalar(name, element, compute)
-
-    def constant(self, value, element):
-        name = self.program.constant(value, element)
-        value = np.asarray(np.float64(value))
-        if element not in FLOATS:
-            return Scalar(name, element, lambda env: Interval(value))
-        rounded = round_to(element, value)
-
-        def compute(env):
-            # What computes in f32 may take the constant's own digits.
-            if (self.region, element) in env.permissions.roundings:
-                return Interval(rounded).hull(value, value)
-            return Interval(rounded)
-        return Scalar(name, element, compute)
-
-    def _rounded(self, interval, element, free):
-        """Rounded to a type; `free`: or not."""
-        rounded = interval.map(lambda x: round_to(element, x))
-        if not free:
-            return rounded
-        return rounded.hull(interval.lo, interval.hi)
-
-    def _round_after(self, env, interval, element):
-        """The rounding of an operation's result."""
-        permissions = env.permissions
-        region = self.region
-        if region == "quantize" or not permissions.rewritten:
-            return self._rounded(interval, element, False)
-        if element == "f32":
-            # Scales are gathered and multiplied in another order.
-            return self._rounded(interval, element, False).widen(2.0 ** -22)
-        free = (region, element) in permissions.roundings
-        return self._rounded(interval, element, free)
-
-    def convert(self, x, element):
-        """Between any two types; by way of f32 where one op can't."""
-        if x.element == element:
-            return x
-        if {x.element, element} == {"bf16", "f16"}:
-            x = self.convert(x, "f32")
-        source, target = x.element in FLOATS, element in FLOATS
-        if source and target or x.element == "f8E8M0FNU":
-            if x.element == "f8E8M0FNU" or \
-                    FLOATS[element].digits > FLOATS[x.element].digits:
-                return self._emit("arith.extf %s : %s to %s"
-                                  % (x.name, x.element, element), element,
-                                  lambda env: self._exact(x(env), element))
-            return self._emit(
-                "arith.truncf %s : %s to %s" % (x.name, x.element, element),
-                element, lambda env: self._round_after(env, x(env), element))
-        if target:
-            return self._emit(
-                "arith.sitofp %s : %s to %s" % (x.name, x.element, element),
-                element, lambda env: self._rounded(x(env), element, False))
-        if source:
-            return self._emit(
-                "arith.fptosi %s : %s to %s" % (x.name, x.element, element),
-                element, lambda env: x(env).map(np.trunc))
-        return self._emit("arith.extsi %s : %s to %s"
-                          % (x.name, x.element, element), element, x.compute)
-
-    @staticmethod
-    def _exact(interval, element):
-        """An extension; the scale type's range may exceed the target's."""
-        return interval.map(lambda x: round_to(element, x))
-
-    def scaling_extf(self, x, scale, element):
-        return self._emit(
-            "arith.scaling_extf %s, %s : %s, %s to %s"
-            % (x.name, scale.name, x.element, scale.element, element), element,
-            lambda env: self._round_after(
-                env, combine(np.multiply, x(env), scale(env)), element))
-
-    def binary(self, op, a, b):
-        """mulf, divf, addf, subf, maximumf, minimumf, maxnumf, minnumf, muli,
-        addi."""
-        assert a.element == b.element, (op, a.element, b.element)
-        element = a.element
-        function = {
-            "mulf": np.multiply, "divf": np.divide, "addf": np.add,
-            "subf": np.subtract, "maximumf": np.maximum,
-            "minimumf": np.minimum, "maxnumf": np.fmax, "minnumf": np.fmin,
-            "muli": np.multiply, "addi": np.add}[op]
-
-        def compute(env):
-            result = combine(function, a(env), b(env))
-            if op.startswith("m") and op != "mulf" or element not in FLOATS:
-                return result
-            if op == "divf" and env.permissions.reciprocal \
-                    and self.region == "operand":
-                result = result.widen(2.0 ** -22)
-            return self._round_after(env, result, element)
-        return self._emit("arith.%s %s, %s : %s" % (op, a.name, b.name, element),
-                          element, compute)
-
-    def unary(self, op, a):
-        """negf, absf, tanh, erf, exp, roundeven."""
-        element = a.element
-        if op == "negf":
-            return self._emit("arith.negf %s : %s" % (a.name, element), element,
-                              lambda env: a(env).negate())
-        function = {"absf": np.abs, "tanh": np.tanh, "erf": _erf, "exp": np.exp,
-                    "roundeven": np.rint}[op]
-
-        def compute(env):
-            x = a(env)
-            if op == "absf":
-                result = Interval(np.abs(x.ref))
-                if x.exact:
-                    return result
-                lo, hi = np.abs(x.lo), np.abs(x.hi)
-                crosses = (x.lo <= 0) & (x.hi >= 0)
-                return Interval(result.ref,
-                                np.where(crosses, 0, np.minimum(lo, hi)),
-                                np.maximum(lo, hi))
-            with np.errstate(all="ignore"):
-                result = x.map(function)
-            if op != "roundeven":
-                result = result.widen(_LIBRARY_ERROR)
-            return self._round_after(env, result, element)
-        return self._emit("math.%s %s : %s" % (op, a.name, element), element,
-                          compute)
-
-    def compare(self, predicate, a, b):
-        function = {"ogt": np.greater, "oge": np.greater_equal,
-                    "olt": np.less}[predicate]
-
-        def compute(env):
-            x, y = a(env), b(env)
-            ref = function(x.ref, y.ref).astype(np.float64)
-            if x.exact and y.exact:
-                return Interval(ref)
-            low, high = ((x.lo, x.hi) if predicate != "olt" else (x.hi, x.lo))
-            y_low, y_high = ((y.hi, y.lo) if predicate != "olt"
-                             else (y.lo, y.hi))
-            free = np.isnan(x.lo) | np.isnan(x.hi)
-            return Interval(ref, np.where(free, 0, function(low, y_low)),
-                            np.where(free, 1, function(high, y_high)))
-        return self._emit("arith.cmpf %s, %s, %s : %s"
-                          % (predicate, a.name, b.name, a.element), "i1",
-                          compute)
-
-    def select(self, condition, a, b):
-        """Both sides' bounds where the condition isn't sure."""
-        def compute(env):
-            c, x, y = condition(env), a(env), b(env)
-            sure = c.ref != 0
-            result = Interval(np.where(sure, x.ref, y.ref))
-            if c.exact and x.exact and y.exact:
-                return result
-            may, must = c.hi != 0, c.lo != 0
-            lo = np.where(must, x.lo, np.where(may, np.minimum(x.lo, y.lo),
-                                               y.lo))
-            hi = np.where(must, x.hi, np.where(may, np.maximum(x.hi, y.hi),
-                                               y.hi))
-            return Interval(result.ref, lo, hi)
-        return self._emit("arith.select %s, %s, %s : %s"
-                          % (condition.name, a.name, b.name, a.element),
-                          a.element, compute)
-
-
-class Scalar:
-    def __init__(self, name, element, compute):
-        self.name, self.element, self.compute = name, element, compute
-
-    def __call__(self, env):
-        memo = env.scalars
-        if id(self) not in memo:
-            memo[id(self)] = (self, self.compute(env))
-        return memo[id(self)][1]
-
-
-class Environment:
-    """Values of one evaluation."""
-
-    def __init__(self, permissions):
-        self.permissions = permissions
-        self.tensors = {}
-        self.scalars = {}
 
 
 class Program:
@@ -363,7 +135,7 @@ class Program:
         def load(value, indices):
             def compute(env):
                 return env.tensors[value.name].map(
-                    lambda x: _spread(x, indices, loops))
+                    lambda x: spread(x, indices, loops))
             return compute
         scalars, header = [], []
         for value, indices in inputs:
@@ -604,9 +376,9 @@ class Program:
         for value, indices in zip(operands, maps):
             name = body._name()
             header.append("%s: %s" % (name, value.element))
-            names.append(Scalar(name, value.element, lambda env, v=value, i=indices:
-                                env.tensors[v.name].map(
-                                    lambda x: _spread(x, i, loops))))
+            names.append(Scalar(
+                name, value.element, lambda env, v=value, i=indices:
+                env.tensors[v.name].map(lambda x: spread(x, i, loops))))
         accumulator = body._name()
         header.append("%s: %s" % (accumulator, element))
         a, b = (body.convert(x, product_type) for x in factor(body, names))
@@ -640,7 +412,7 @@ class Program:
                                   init.type))
 
         def compute(env):
-            return _contract(env, a(env), b(env), env.tensors[init.name],
+            return sum_products(env, a(env), b(env), env.tensors[init.name],
                              result_map, sorted(reductions), loops, product_type,
                              element)
         self._compute(result, compute)
@@ -677,79 +449,3 @@ class Program:
             for step in self.steps:
                 step(env)
         return [env.tensors[v.name] for v in self.outputs]
-
-
-def _spread(x, indices, loops):
-    """An operand over the loops of an op."""
-    for axis in reversed(range(x.ndim)):
-        if indices[axis] == CONST0:
-            x = np.take(x, 0, axis=axis)
-    indices = [i for i in indices if i != CONST0]
-    x = x.transpose(np.argsort(indices))
-    shape = [1] * loops
-    for i, n in zip(sorted(indices), x.shape):
-        shape[i] = n
-    return x.reshape(shape)
-
-
-def _contract(env, a, b, init, result_map, reductions, loops, product_type,
-              element):
-    """Sums in float64; the bounds are those of a sum in f32 (or, where it
-    wasn't rewritten, in its own type) in any order."""
-    permissions = env.permissions
-    reduced = tuple(reductions)
-    k = 1
-    for loop in reductions:
-        k *= max(a.ref.shape[loop], b.ref.shape[loop])
-    order = np.argsort(np.argsort(result_map))
-
-    def total(x, y, f=np.multiply):
-        product = f(x, y)
-        shape = list(product.shape)
-        # Both operands may lack a loop of extent 1.
-        return product.sum(axis=reduced).reshape(
-            [n for i, n in enumerate(shape) if i not in reduced]).transpose(
-                order)
-
-    if element not in FLOATS:
-        return Interval(total(a.ref, b.ref) + init.ref)
-    products = np.multiply
-    narrow = product_type in ("bf16", "f16") and product_type != element
-    if narrow and ("product", product_type) not in permissions.roundings:
-        def products(x, y):
-            return round_to(product_type, x * y)
-    ref = round_to(element, total(a.ref, b.ref, products) + init.ref)
-    # Where everything is finite: midpoints and radii.
-    mids, radii, bad = [], [], []
-    for x in (a, b):
-        finite = np.isfinite(x.lo) & np.isfinite(x.hi) & np.isfinite(x.ref)
-        mids.append(np.where(finite, (x.lo + x.hi) / 2, 0))
-        radii.append(np.where(finite, (x.hi - x.lo) / 2, 0))
-        bad.append(np.where(finite, 0.0, 1.0))
-    radius = (total(np.abs(mids[0]), radii[1]) + total(radii[0], np.abs(mids[1]))
-              + total(radii[0], radii[1]))
-    absolute = radius + np.abs(init.ref) + total(np.abs(mids[0]),
-                                                 np.abs(mids[1]))
-    unit = FLOATS["f32"].unit * (k + 16)
-    if permissions.refused:
-        unit = max(unit, FLOATS[element].unit * (k + 2))
-    if narrow and (not a.exact or not b.exact
-                   or ("product", product_type) in permissions.roundings):
-        unit += FLOATS[product_type].unit
-    radius = radius + absolute * unit + 2.0 ** -140
-    mid = total(mids[0], mids[1], products)
-    lo, hi = mid - radius + init.lo, mid + radius + init.hi
-    # A partial sum that overflows does so in some orders only.
-    limit = FLOATS[element if permissions.refused else "f32"].largest
-    overflows = absolute > limit
-    if narrow:
-        overflows = overflows | (absolute > FLOATS[product_type].largest)
-    free = (total(bad[0], bad[1], np.maximum) > 0) | overflows
-    lo, hi = np.where(free, np.nan, lo), np.where(free, np.nan, hi)
-    if a.exact and b.exact:  # not finite, but sure
-        sure = free & ~overflows
-        lo, hi = np.where(sure, ref, lo), np.where(sure, ref, hi)
-    result = Interval(ref, round_to(element, lo), round_to(element, hi))
-    if ("epilogue", element) in permissions.roundings:
-        result = result.hull(lo, hi)
-    return result

@@ -1,4 +1,4 @@
-# ===- Differential/runner.py - Compiles, runs and compares cases -----------===#
+# ===- Differential/runner.py - Compiles, runs and compares cases ---------===#
 #
 # Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
@@ -13,7 +13,6 @@
 """Runs cases through the tools and compares with their evaluation."""
 
 import json
-import os
 import pathlib
 import re
 import struct
@@ -22,9 +21,10 @@ import tempfile
 
 import numpy as np
 
-from cases import build, inputs_of
+from build import build
 from floats import STORAGE, decode, encode
-from program import Permissions
+from inputs import inputs_of
+from scalars import Permissions
 
 
 class Outcome:
@@ -44,7 +44,8 @@ def write_tensors(path, tensors):
     header, blobs, offset = {}, [], 0
     for name, (element, array) in tensors.items():
         dtype, kind = STORAGE[element]
-        data = np.ascontiguousarray(encode(element, array)).astype(kind).tobytes()
+        raw = np.ascontiguousarray(encode(element, array))
+        data = raw.astype(kind).tobytes()
         header[name] = {"dtype": dtype, "shape": list(array.shape),
                         "data_offsets": [offset, offset + len(data)]}
         blobs.append(data)

@@ -1,4 +1,4 @@
-# ===- Differential/shrink.py - The smallest case that still fails ----------===#
+# ===- Differential/shrink.py - The smallest case that still fails --------===#
 #
 # Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
@@ -10,7 +10,7 @@
 import copy
 import re
 
-from cases import names
+from grammar import names
 
 # What each field of a part is at its simplest.
 _CASE = {"chain": None, "gate": None, "dynamic": [], "init": "zeros",
@@ -19,11 +19,12 @@ _OPERAND = {"moves": [], "scale": None, "via": None, "special": False,
             "stored": None, "quant": None,
             "spelling": "fused", "compute": "f32", "to": "f32",
             "element": "f8E4M3FN"}
-_SCALE = {"tensor": False, "constant": None, "extreme": False, "keep": False, "first": False,
-          "rank": 0, "op": "mul", "broadcast": "map", "layout": "split",
-          "type": "f32"}
-_QUANTIZE = {"zeros": False, "dynamic": None, "returned": False, "fused": True, "how": "div",
-             "same": True, "input": "f32", "divide": "f32", "clamp": "minmax"}
+_SCALE = {"tensor": False, "constant": None, "extreme": False, "keep": False,
+          "first": False, "rank": 0, "op": "mul", "broadcast": "map",
+          "layout": "split", "type": "f32"}
+_QUANTIZE = {"zeros": False, "dynamic": None, "returned": False,
+             "fused": True, "how": "div", "same": True, "input": "f32",
+             "divide": "f32", "clamp": "minmax"}
 _MOVE = {"runtime": False, "extra": 0, "offset": 0, "stride": 1, "low": 0,
          "high": 0}
 
