@@ -38,7 +38,7 @@ float dotFixed(const uint8_t *, int64_t, int64_t, const float *,
   return NAN; // The caller decodes by the reference.
 }
 float dotFixedE4M3(const uint8_t *, int64_t, const uint8_t *, const uint8_t *,
-                   const cpu::FixedRow &) {
+                   int64_t, const cpu::FixedRow &) {
   return NAN;
 }
 
@@ -118,7 +118,7 @@ template <int Block> HWY_INLINE VF getLanes(VF scales) {
 struct NoScales {
   static constexpr float kUnscale = 1.0f;
   HWY_INLINE VF multiply(VF factors) { return factors; }
-  HWY_INLINE void startRest(int64_t) {}
+  HWY_INLINE void startRest(int64_t, uint8_t *) {}
   HWY_INLINE bool isClean() const { return true; }
 };
 
@@ -139,12 +139,12 @@ struct CodeScales {
   static constexpr uint64_t kOnes = 0x0101010101010101;
   const uint8_t *next;
   const uint8_t *soon;
+  int64_t soonStep;
   uint64_t nans = 0;
-  uint8_t rest[kN] = {};
 
   HWY_INLINE VF multiply(VF factors) {
     __builtin_prefetch(soon);
-    soon += cpu::kSoonStep * kN / 8;
+    soon += soonStep * kN / 8;
     uint64_t word = 0;
     std::memcpy(&word, next, kN);
     next += kN;
@@ -165,7 +165,8 @@ struct CodeScales {
     const auto bytes = hn::BitCast(d8, hn::Set(dWord, word));
     return hn::BitCast(dh, hn::TableLookupBytesOr0(bytes, hn::Load(d8, lanes)));
   }
-  HWY_INLINE void startRest(int64_t blocks) {
+  /// The last pair isn't whole: its scales move to `rest`.
+  HWY_INLINE void startRest(int64_t blocks, uint8_t *rest) {
     std::memcpy(rest, next, size_t(blocks));
     next = rest;
   }
@@ -227,7 +228,8 @@ float dotScaled(const uint8_t *codes, int64_t count, Scales scales,
   if (rest > 0) {
     HWY_ALIGN uint8_t padded[kPairBytes] = {};
     std::memcpy(padded, codes, size_t(rest + 1) / 2);
-    scales.startRest((rest + kFixedBlock - 1) / kFixedBlock);
+    uint8_t restScales[kN] = {};
+    scales.startRest((rest + kFixedBlock - 1) / kFixedBlock, restScales);
     sum = addPair(padded, scales, x, pairs, sum);
   }
   if (!scales.isClean())
@@ -245,8 +247,8 @@ float dotFixed(const uint8_t *codes, int64_t count, int64_t block,
 }
 
 float dotFixedE4M3(const uint8_t *codes, int64_t count, const uint8_t *scales,
-                   const uint8_t *soon, const FixedRow &x) {
-  return dotScaled(codes, count, CodeScales{scales, soon}, x);
+                   const uint8_t *soon, int64_t soonStep, const FixedRow &x) {
+  return dotScaled(codes, count, CodeScales{scales, soon, soonStep}, x);
 }
 
 //===----------------------------------------------------------------------===//

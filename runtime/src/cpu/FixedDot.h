@@ -22,9 +22,6 @@ namespace qmmrt::cpu {
 /// Elements that share a power of two.
 constexpr int64_t kFixedBlock = 16;
 
-/// Bytes of 8 columns of tiled scales.
-constexpr int64_t kSoonStep = 1024;
-
 /// A row of A in fixed point; the pointers are into the caller's buffer.
 struct FixedRow {
   bool isFinite;    // false: nothing else is set
@@ -51,9 +48,9 @@ struct FixedDotTable {
                const float *scales, const FixedRow &x);
 
   /// The same with E4M3 scales of blocks of 16.  NaN if a scale is.  For each
-  /// 8 of them a cache line of `soon` is prefetched, kSoonStep apart.
+  /// 8 of them a cache line of `soon` is prefetched, soonStep apart.
   float (*dotE4M3)(const uint8_t *codes, int64_t count, const uint8_t *scales,
-                   const uint8_t *soon, const FixedRow &x);
+                   const uint8_t *soon, int64_t soonStep, const FixedRow &x);
 };
 
 /// For the current SIMD target; not for the scalar one.

@@ -208,15 +208,15 @@ void Run::dotFixedColumns(int64_t matrix, int64_t n0, int64_t cols,
     const uint8_t *row = plan.b.row(buffers.b, matrix, n);
     if (plan.takesScaleCodes) {
       const uint8_t *codes = plan.b.scaleBytes(buffers.b, matrix, n);
-      const uint8_t *soon = codes;
+      const uint8_t *soon = codes + 2 * stride;
       if (isTiled) {
         // The next four rows' cache lines, of even and of odd tiles.
-        soon += 64 - n % 4 * 16 + n % 2 * 512;
+        soon = codes + 64 - n % 4 * 16 + n % 2 * 512;
         if (n % 4 == 0)
           gatherTiledScales(codes, stride, own);
         codes = own + n % 4 * stride;
       }
-      *tile = dots.dotE4M3(row, plan.k, codes, soon, x);
+      *tile = dots.dotE4M3(row, plan.k, codes, soon, isTiled ? 1024 : 8, x);
     } else if (plan.b.hasBlocksInK) {
       loadScales(matrix, n, scales);
       *tile = dots.dot(row, plan.k, plan.b.scheme.block_k, scales, x);

@@ -510,6 +510,23 @@ TEST_P(Matmul, NonFiniteArrivesThroughOneRowTimesE2M1) {
   }
 }
 
+TEST_P(Matmul, ManyColumnsOfOneRowTimesE2M1) {
+  ContextPtr context = createContext(1);
+  std::mt19937 random(16);
+  qmm_scheme scheme = getScheme("nvfp4");
+  for (const qmm_layout &layout : getLayouts(scheme)) {
+    // Whole tiles of scales and a part of one; columns of them too.
+    TestTensor a({1, 336}, getScheme("bf16"));
+    TestTensor b({600, 336}, scheme, layout);
+    TestTensor d({1, 600}, getScheme("f32"));
+    a.fill(random);
+    b.fill(random);
+    run(context.get(), {&a, &b}, d);
+    checkClose(d, multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE),
+               "columns");
+  }
+}
+
 /// The fixed-point sum overflows where the product doesn't.
 TEST_P(Matmul, HugeScalesOfOneRowTimesE2M1) {
   ContextPtr context = createContext(1);
