@@ -77,6 +77,10 @@ OperandRange getPhysicalOutputGroup(OperandRange outputs, ArrayAttr types,
 /// has its physical types.
 SmallVector<RankedTensorType, 3> getBufferTypes(Type logicalType);
 
+/// Are the elements row-major without gaps, wherever they start?  So are those
+/// of a physical op's buffers.
+bool isContiguous(MemRefType type);
+
 } // namespace mlir::qmm
 
 #define GET_OP_CLASSES

@@ -192,28 +192,6 @@ FailureOr<Expr> SlotTable::getBytes(Operation *user, Value buffer) {
   return bytes;
 }
 
-/// Are the elements row-major without gaps, wherever they start?
-static bool isContiguous(MemRefType type) {
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  if (failed(type.getStridesAndOffset(strides, offset)))
-    return false;
-  int64_t expected = 1;
-  for (int64_t i = type.getRank() - 1; i >= 0; --i) {
-    if (type.getDimSize(i) == 1)
-      continue;
-    // Behind a dynamic extent only extents of 1 are known to have no gaps, but
-    // for the identity layout.
-    if (ShapedType::isDynamic(expected))
-      return type.getLayout().isIdentity();
-    if (strides[i] != expected)
-      return false;
-    expected = type.isDynamicDim(i) ? ShapedType::kDynamic
-                                    : expected * type.getDimSize(i);
-  }
-  return true;
-}
-
 /// Bytes from the source's first element to the view's.
 FailureOr<Expr> SlotTable::getOffset(Operation *user, memref::SubViewOp view) {
   MemRefType type = view.getSourceType();

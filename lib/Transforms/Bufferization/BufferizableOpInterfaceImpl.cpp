@@ -26,26 +26,6 @@ using namespace mlir::qmm;
 
 namespace {
 
-/// Row-major without gaps, as physical ops take it?
-bool isContiguous(MemRefType type) {
-  if (type.getLayout().isIdentity())
-    return true;
-  SmallVector<int64_t> strides;
-  int64_t offset = 0, expected = 1;
-  if (failed(type.getStridesAndOffset(strides, offset)))
-    return false;
-  for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
-    int64_t extent = type.getDimSize(dim);
-    if (extent == 1)
-      continue;
-    if (strides[dim] != expected || ShapedType::isDynamic(strides[dim]))
-      return false;
-    // Only the outermost extent may be dynamic: it is no stride of another.
-    expected = ShapedType::isDynamic(extent) ? -1 : expected * extent;
-  }
-  return true;
-}
-
 /// A copy of a part of a buffer, row-major.
 FailureOr<Value> copyToContiguous(RewriterBase &rewriter, Location loc,
                                   Value buffer,
