@@ -124,6 +124,22 @@ std::optional<SmallVector<int64_t>> getPermutation(Element element,
 Value materialize(OpBuilder &builder, Location loc, const ElementExpr *expr,
                   ArrayRef<OpFoldResult> sizes, Type type = {});
 
+/// A value of f32, read at `index` of a domain's dims, to multiply or divide
+/// by.
+struct Factor {
+  Value value;
+  AffineMap index;
+  bool divides;
+};
+
+/// The product over a domain of `sizes`, in order and in f32.  Of no factors it
+/// is 1, a tensor<f32>; one factor that is the product itself stays as it is.
+Value multiply(OpBuilder &builder, Location loc, ArrayRef<Factor> factors,
+               ArrayRef<OpFoldResult> sizes);
+
+/// A tensor<f32>.
+Value createScale(OpBuilder &builder, Location loc, float value);
+
 /// A uniform expression as a tensor<f32>, computed as the program does and then
 /// extended to f32; null if it isn't materializable.
 Value materializeScalar(OpBuilder &builder, Location loc,

@@ -55,7 +55,7 @@ struct Followers {
 /// What becomes of a product.
 struct Epilogue {
   const ElementExpr *bias = nullptr, *residual = nullptr;
-  SmallVector<ScaleFactor> factors[2];
+  SmallVector<ProductFactor> factors[2];
   Activation activation = Activation::None;
   const EpilogueStep *quantize = nullptr;
   SmallVector<std::string> notes;
@@ -560,7 +560,7 @@ Operation *Fuser::getLatest(const Epilogue &epilogue) {
   latest = getLatest(latest, epilogue.bias);
   latest = getLatest(latest, epilogue.residual);
   for (const auto &factors : epilogue.factors)
-    for (const ScaleFactor &factor : factors)
+    for (const ProductFactor &factor : factors)
       latest = getLatest(latest, factor.expr);
   if (epilogue.quantize)
     latest = getLatest(latest, epilogue.quantize->operand);
@@ -589,9 +589,9 @@ void Fuser::apply(const Epilogue &epilogue, Value end, const Followers &region,
 
   Value operands[2] = {product.getA(), product.getB()};
   for (unsigned i : {0, 1}) {
-    SmallVector<ScaleFactor> factors(epilogue.factors[i]);
+    SmallVector<ProductFactor> factors(epilogue.factors[i]);
     unsigned rank = cast<RankedTensorType>(base.getType()).getRank();
-    for (ScaleFactor &factor : factors)
+    for (ProductFactor &factor : factors)
       if (factor.extent != Extent::Tensor)
         factor.expr = toVector(factor.expr, i == 0 ? rank - 2 : rank - 1);
     operands[i] = scaleOperand(builder, loc, operands[i], factors);

@@ -109,7 +109,7 @@ private:
 };
 
 /// A factor of the product, to go into an operand's scale.
-struct ScaleFactor {
+struct ProductFactor {
   const ElementExpr *expr;
   Extent extent;
   bool divides;
@@ -123,7 +123,7 @@ std::optional<unsigned> getScaledOperand(Value a, Value b, Extent extent,
 /// `operand` with `factors` in its scale.  Factors are one value, or over the
 /// operand's rows as the only dim.
 Value scaleOperand(OpBuilder &builder, Location loc, Value operand,
-                   ArrayRef<ScaleFactor> factors);
+                   ArrayRef<ProductFactor> factors);
 
 /// 1 / scale or the scale itself, as a tensor<f32>.
 Value materializeOutScale(OpBuilder &builder, Location loc,

@@ -119,30 +119,14 @@ EpilogueChain::matchQuantize(const ElementExpr *from, const ElementExpr *to) {
 
 Value mlir::qmm::materializeOutScale(OpBuilder &builder, Location loc,
                                      const ElementExpr *scale, bool inverse) {
-  auto type = RankedTensorType::get({}, builder.getF32Type());
   if (!scale || scale->kind == ElementExpr::Kind::Constant) {
     float value = scale ? static_cast<float>(scale->constant) : 1.0f;
-    return arith::ConstantOp::create(
-        builder, loc,
-        DenseElementsAttr::get(type, inverse ? 1.0f / value : value));
+    return createScale(builder, loc, inverse ? 1.0f / value : value);
   }
-  Value value = materializeScalar(builder, loc, scale);
-  if (!inverse)
-    return value;
-  AffineMap none = AffineMap::get(builder.getContext());
-  Value empty = tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>{},
-                                        builder.getF32Type());
-  return linalg::GenericOp::create(
-             builder, loc, type, value, empty, ArrayRef<AffineMap>{none, none},
-             ArrayRef<utils::IteratorType>{},
-             [](OpBuilder &body, Location l, ValueRange arguments) {
-               Value one =
-                   arith::ConstantOp::create(body, l, body.getF32FloatAttr(1));
-               Value inverted =
-                   arith::DivFOp::create(body, l, one, arguments[0]);
-               linalg::YieldOp::create(body, l, inverted);
-             })
-      .getResult(0);
+  return multiply(builder, loc,
+                  {{materializeScalar(builder, loc, scale),
+                    AffineMap::get(builder.getContext()), inverse}},
+                  {});
 }
 
 //===----------------------------------------------------------------------===//

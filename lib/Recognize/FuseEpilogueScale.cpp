@@ -110,77 +110,45 @@ std::optional<unsigned> mlir::qmm::getScaledOperand(Value a, Value b,
 /// is 2 and a factor's extent says so.
 static Value combine(OpBuilder &builder, Location loc, Value scale,
                      ArrayRef<OpFoldResult> sizes,
-                     ArrayRef<ScaleFactor> factors) {
+                     ArrayRef<ProductFactor> factors) {
   std::optional<float> start = getConstantScale(scale);
   bool isScalar = sizes.empty();
   if (start && isScalar) {
     float value = *start;
     bool isConstant = true;
-    for (const ScaleFactor &factor : factors) {
+    for (const ProductFactor &factor : factors) {
       isConstant &= factor.expr->kind == ElementExpr::Kind::Constant;
       float by = static_cast<float>(factor.expr->constant);
       value = factor.divides ? value / by : value * by;
     }
     if (isConstant)
-      return arith::ConstantOp::create(
-          builder, loc,
-          DenseElementsAttr::get(cast<RankedTensorType>(scale.getType()),
-                                 value));
-    if (*start == 1.0f && factors.size() == 1 && !factors[0].divides)
-      return materializeScalar(builder, loc, factors[0].expr);
+      return createScale(builder, loc, value);
   }
 
-  Type f32 = builder.getF32Type();
   unsigned rank = sizes.size();
   MLIRContext *context = builder.getContext();
   AffineMap none = AffineMap::get(rank, 0, context);
-  SmallVector<Value> inputs;
-  SmallVector<AffineMap> maps;
-  bool startsWithOne = start == 1.0f;
-  if (!startsWithOne) {
-    inputs.push_back(scale);
-    maps.push_back(cast<RankedTensorType>(scale.getType()).getRank() == rank
-                       ? AffineMap::getMultiDimIdentityMap(rank, context)
-                       : none);
+  SmallVector<Factor> values;
+  if (start != 1.0f)
+    values.push_back({scale,
+                      cast<RankedTensorType>(scale.getType()).getRank() == rank
+                          ? AffineMap::getMultiDimIdentityMap(rank, context)
+                          : none,
+                      /*divides=*/false});
+  for (const ProductFactor &factor : factors) {
+    bool isWhole = factor.extent == Extent::Tensor;
+    values.push_back(
+        {isWhole ? materializeScalar(builder, loc, factor.expr)
+                 : materialize(builder, loc, factor.expr, sizes[0],
+                               builder.getF32Type()),
+         isWhole ? none : AffineMap::get(rank, 0, getAffineDimExpr(0, context)),
+         factor.divides});
   }
-  for (const ScaleFactor &factor : factors) {
-    bool isScalarFactor = factor.extent == Extent::Tensor;
-    inputs.push_back(
-        isScalarFactor ? materializeScalar(builder, loc, factor.expr)
-                       : materialize(builder, loc, factor.expr, sizes[0], f32));
-    maps.push_back(isScalarFactor
-                       ? none
-                       : AffineMap::get(rank, 0, getAffineDimExpr(0, context)));
-  }
-  maps.push_back(AffineMap::getMultiDimIdentityMap(rank, context));
-  Value empty = tensor::EmptyOp::create(builder, loc, sizes, f32);
-  SmallVector<utils::IteratorType> iterators(rank,
-                                             utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             builder, loc, TypeRange{empty.getType()}, inputs, empty, maps,
-             iterators,
-             [&](OpBuilder &body, Location l, ValueRange arguments) {
-               Value value = startsWithOne ? Value() : arguments[0];
-               for (auto [factor, by] : llvm::zip_equal(
-                        factors, arguments.drop_front(startsWithOne ? 0 : 1)
-                                     .take_front(factors.size()))) {
-                 if (!value && factor.divides)
-                   value = arith::ConstantOp::create(
-                       body, l, body.getF32FloatAttr(1.0f));
-                 if (!value)
-                   value = by;
-                 else if (factor.divides)
-                   value = arith::DivFOp::create(body, l, value, by);
-                 else
-                   value = arith::MulFOp::create(body, l, value, by);
-               }
-               linalg::YieldOp::create(body, l, value);
-             })
-      .getResult(0);
+  return multiply(builder, loc, values, sizes);
 }
 
 Value mlir::qmm::scaleOperand(OpBuilder &builder, Location loc, Value operand,
-                              ArrayRef<ScaleFactor> factors) {
+                              ArrayRef<ProductFactor> factors) {
   if (factors.empty())
     return operand;
   SmallVector<TransposeOp> transposes;
@@ -190,7 +158,7 @@ Value mlir::qmm::scaleOperand(OpBuilder &builder, Location loc, Value operand,
   SmallVector<Value> components(assemble.getComponents());
   Value scale = *getFactorScale(assemble);
   bool becomesPerRow =
-      scheme.isPerTensor() && llvm::any_of(factors, [](const ScaleFactor &f) {
+      scheme.isPerTensor() && llvm::any_of(factors, [](const ProductFactor &f) {
         return f.extent != Extent::Tensor;
       });
   if (becomesPerRow) {

@@ -306,3 +306,52 @@ Value mlir::qmm::materializeScalar(OpBuilder &builder, Location loc,
     return expr->origin.tensor;
   return materialize(builder, loc, expr, {}, builder.getF32Type());
 }
+
+Value mlir::qmm::createScale(OpBuilder &builder, Location loc, float value) {
+  return arith::ConstantOp::create(
+      builder, loc,
+      DenseElementsAttr::get(RankedTensorType::get({}, builder.getF32Type()),
+                             value));
+}
+
+Value mlir::qmm::multiply(OpBuilder &builder, Location loc,
+                          ArrayRef<Factor> factors,
+                          ArrayRef<OpFoldResult> sizes) {
+  if (factors.empty())
+    return createScale(builder, loc, 1.0f);
+  AffineMap identity = builder.getMultiDimIdentityMap(sizes.size());
+  if (factors.size() == 1 && !factors[0].divides &&
+      factors[0].index == identity)
+    return factors[0].value;
+  SmallVector<Value> inputs;
+  SmallVector<AffineMap> maps;
+  for (const Factor &factor : factors) {
+    inputs.push_back(factor.value);
+    maps.push_back(factor.index);
+  }
+  maps.push_back(identity);
+  Value empty =
+      tensor::EmptyOp::create(builder, loc, sizes, builder.getF32Type());
+  SmallVector<utils::IteratorType> iterators(sizes.size(),
+                                             utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             builder, loc, TypeRange{empty.getType()}, inputs, empty, maps,
+             iterators,
+             [&](OpBuilder &body, Location l, ValueRange arguments) {
+               Value product;
+               for (auto [factor, by] :
+                    llvm::zip(factors, arguments.drop_back())) {
+                 if (!product && factor.divides)
+                   product = arith::ConstantOp::create(
+                       body, l, body.getF32FloatAttr(1.0f));
+                 if (!product)
+                   product = by;
+                 else if (factor.divides)
+                   product = arith::DivFOp::create(body, l, product, by);
+                 else
+                   product = arith::MulFOp::create(body, l, product, by);
+               }
+               linalg::YieldOp::create(body, l, product);
+             })
+      .getResult(0);
+}

@@ -183,53 +183,22 @@ int64_t OperandBuilder::findBlock(ArrayRef<ScaleFactor> factors, unsigned dim) {
 /// The product of the factors over a domain, in f32.
 Value OperandBuilder::buildFactors(ArrayRef<ScaleFactor> factors,
                                    ArrayRef<OpFoldResult> sizes) {
-  Type f32 = builder.getF32Type();
-  Value product;
+  unsigned rank = sizes.size();
+  SmallVector<Factor> values;
   for (const ScaleFactor &factor : factors) {
-    if (factor.expr->kind == ElementExpr::Kind::Constant &&
-        factor.expr->constant == 1.0 && (product || factors.size() > 1))
+    bool isOne = factor.expr->kind == ElementExpr::Kind::Constant &&
+                 factor.expr->constant == 1.0;
+    if (isOne && factors.size() > 1)
       continue;
-    Value value = sizes.empty()
-                      ? materializeScalar(builder, loc, factor.expr)
-                      : materialize(builder, loc, factor.expr, sizes, f32);
-    if (!product && !factor.inverse) {
-      product = value;
-      continue;
-    }
-    SmallVector<Value> inputs{value};
-    if (product)
-      inputs.push_back(product);
-    SmallVector<AffineMap> maps(inputs.size() + 1,
-                                builder.getMultiDimIdentityMap(sizes.size()));
-    SmallVector<utils::IteratorType> iterators(sizes.size(),
-                                               utils::IteratorType::parallel);
-    Value empty = tensor::EmptyOp::create(builder, loc, sizes, f32);
-    product =
-        linalg::GenericOp::create(
-            builder, loc, TypeRange{empty.getType()}, inputs, empty, maps,
-            iterators,
-            [&](OpBuilder &body, Location l, ValueRange arguments) {
-              Value other = product ? arguments[1]
-                                    : arith::ConstantOp::create(
-                                          body, l, body.getF32FloatAttr(1.0f))
-                                          .getResult();
-              Value result =
-                  factor.inverse
-                      ? arith::DivFOp::create(body, l, other, arguments[0])
-                            .getResult()
-                      : arith::MulFOp::create(body, l, other, arguments[0])
-                            .getResult();
-              linalg::YieldOp::create(body, l, result);
-            })
-            .getResult(0);
+    bool isUniform = factor.expr->isUniform();
+    values.push_back({isUniform ? materializeScalar(builder, loc, factor.expr)
+                                : materialize(builder, loc, factor.expr, sizes,
+                                              builder.getF32Type()),
+                      isUniform ? AffineMap::get(rank, 0, builder.getContext())
+                                : builder.getMultiDimIdentityMap(rank),
+                      factor.inverse});
   }
-  if (product)
-    return product;
-  auto one = builder.getF32FloatAttr(1.0f);
-  Value scalar = arith::ConstantOp::create(
-      builder, loc,
-      DenseElementsAttr::get(RankedTensorType::get({}, f32), Attribute(one)));
-  return scalar;
+  return multiply(builder, loc, values, sizes);
 }
 
 static SchemeAttr getScheme(Type element, int64_t blockOuter, int64_t blockK,
@@ -244,7 +213,7 @@ OperandBuilder::buildScales(ArrayRef<ScaleFactor> factors, Type element,
   Type f32 = builder.getF32Type();
   bool uniform = llvm::all_of(
       factors, [](const ScaleFactor &f) { return f.expr->isUniform(); });
-  if (uniform && !isFloat4(element))
+  if (uniform)
     return Scales{getScheme(element, 0, 0, f32, false),
                   {buildFactors(factors, {})}};
   if (!isNormal)
@@ -263,12 +232,7 @@ OperandBuilder::buildScales(ArrayRef<ScaleFactor> factors, Type element,
           blockOuter = findBlock(varying, outer);
   if (blockK == 1)
     return refusal.set("its scale differs from element to element along K");
-  bool perBatch = llvm::any_of(varying, [&](const ScaleFactor &factor) {
-    return llvm::any_of(llvm::seq<unsigned>(0, outer), [&](unsigned dim) {
-      return factor.expr->dependsOn(dim);
-    });
-  });
-  if (blockOuter == 0 && (perBatch || blockK != 0 || !varying.empty()))
+  if (blockOuter == 0)
     blockOuter = 1;
 
   // The domain of the blocks.
@@ -325,16 +289,7 @@ OperandBuilder::buildScales(ArrayRef<ScaleFactor> factors, Type element,
       return scales;
     }
   }
-  if (varying.empty())
-    return Scales{getScheme(element, 0, 0, f32, false),
-                  {buildFactors(whole, {})}};
-  for (const ScaleFactor &factor : whole)
-    varying.push_back({tracer.substitute(factor.expr,
-                                         SmallVector<AffineExpr>(
-                                             contraction.extents.size(),
-                                             builder.getAffineConstantExpr(0)),
-                                         blockExtents),
-                       factor.inverse});
+  varying.append(whole);
   return Scales{getScheme(element, blockOuter, blockK, f32, false),
                 {buildFactors(varying, sizes)}};
 }
