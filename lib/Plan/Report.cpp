@@ -18,6 +18,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Support/DebugStringHelper.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::qmm {
@@ -37,12 +38,6 @@ static std::string str(Location loc) {
   ref.consume_front("loc(");
   ref.consume_back(")");
   return ref.str();
-}
-
-static std::string str(Type type) {
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  return text;
 }
 
 /// null stands for an extent that is known at run time only.
@@ -138,7 +133,7 @@ static json::Object describe(ScaledMatmulOp op) {
   entry["epilogue"] = std::move(epilogue);
   json::Value output = scheme(op.getResult().getType());
   entry["output"] = output == json::Value(nullptr)
-                        ? json::Value(str(result.getElementType()))
+                        ? json::Value(debugString(result.getElementType()))
                         : output;
   json::Array routes;
   if (auto list = op->getAttrOfType<ArrayAttr>(QMMDialect::kRoutesAttr))
@@ -187,7 +182,8 @@ static json::Object describe(linalg::LinalgOp op) {
   entry["quantization_a"] = nullptr;
   entry["quantization_b"] = nullptr;
   entry["epilogue"] = json::Array();
-  entry["output"] = str(getElementTypeOrSelf(op->getResult(0).getType()));
+  entry["output"] =
+      debugString(getElementTypeOrSelf(op->getResult(0).getType()));
   entry["route"] = json::Array();
   entry["reason"] =
       op->getAttrOfType<StringAttr>(QMMDialect::kReasonAttr).str();

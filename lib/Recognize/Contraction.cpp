@@ -16,16 +16,11 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Support/DebugStringHelper.h"
 #include "llvm/ADT/SmallBitVector.h"
 
 using namespace mlir;
 using namespace mlir::qmm;
-
-std::string mlir::qmm::str(Type type) {
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  return text;
-}
 
 /// The product that the body adds to the accumulator, if it does just that.
 static Value getSummand(linalg::LinalgOp op) {
@@ -244,7 +239,8 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
     std::string text = isOf(contraction.a)   ? "a: element times scale"
                        : isOf(contraction.b) ? "b: element times scale"
                                              : "product of elements";
-    contraction.notes.push_back(text + " rounded to " + str(product.type));
+    contraction.notes.push_back(text + " rounded to " +
+                                debugString(product.type));
   }
   SmallVector<unsigned> natural = contraction.batch;
   llvm::append_range(natural, contraction.m);

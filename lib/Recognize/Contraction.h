@@ -30,8 +30,6 @@ struct Refusal {
   }
 };
 
-std::string str(Type type);
-
 /// sum over k of a * b, where a doesn't depend on the loops n nor b on m.
 struct Contraction {
   linalg::LinalgOp op;

@@ -41,6 +41,11 @@ bool mlir::qmm::isCodeType(Type type) {
          type.isSignlessInteger(8);
 }
 
+double mlir::qmm::getLargest(Type type) {
+  return APFloat::getLargest(cast<FloatType>(type).getFloatSemantics())
+      .convertToDouble();
+}
+
 /// The operands that codes would be in, of an op that can be part of a
 /// dequantization.
 static ArrayRef<const ElementExpr *> getCodeOperands(const ElementExpr &expr) {

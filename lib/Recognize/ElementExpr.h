@@ -58,6 +58,9 @@ struct ElementExpr {
   bool mayHoldCodes = false;
 
   bool isOp(StringRef name) const;
+  bool isConstant(double value) const {
+    return kind == Kind::Constant && constant == value;
+  }
   /// One value for the whole tensor?
   bool isUniform() const { return loops.none(); }
   bool dependsOn(unsigned dim) const {
@@ -70,6 +73,9 @@ struct ElementExpr {
 
 /// An element type of a scheme.
 bool isCodeType(Type type);
+
+/// The largest number of a float type.
+double getLargest(Type type);
 
 /// Owns the nodes; tracing the same element twice gives the same node.
 class ElementTracer {
@@ -123,6 +129,10 @@ std::optional<SmallVector<int64_t>> getPermutation(Element element,
 /// expression's own if null.
 Value materialize(OpBuilder &builder, Location loc, const ElementExpr *expr,
                   ArrayRef<OpFoldResult> sizes, Type type = {});
+
+/// The tensor with the dimensions of `value` in this order.
+Value transpose(OpBuilder &builder, Location loc, Value value,
+                ArrayRef<int64_t> permutation);
 
 /// A value of f32, read at `index` of a domain's dims, to multiply or divide
 /// by.

@@ -21,6 +21,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Iterators.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Support/DebugStringHelper.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -34,12 +35,6 @@ using namespace mlir::qmm;
 
 /// More ops than any activation is spelled in.
 static constexpr size_t kMaxOps = 48;
-
-static std::string str(Type type) {
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  return text;
-}
 
 namespace {
 
@@ -306,7 +301,7 @@ size_t Fuser::addSteps(ArrayRef<EpilogueStep> steps, EpilogueChain &chain,
       if (step.computedIn)
         details.push_back(llvm::formatv("{0} computed in f32, not {1}",
                                         stringifyActivation(step.activation),
-                                        str(step.computedIn)));
+                                        debugString(step.computedIn)));
       if (step.dropsNaN)
         details.push_back("relu of NaN is NaN, not 0");
       break;
@@ -321,7 +316,7 @@ size_t Fuser::addSteps(ArrayRef<EpilogueStep> steps, EpilogueChain &chain,
                                         step.roundings.end());
     for (Type type : types)
       epilogue.notes.push_back(llvm::formatv(
-          "{0} rounded to {1}{2}{3}", subject, str(type), article,
+          "{0} rounded to {1}{2}{3}", subject, debugString(type), article,
           step.kind == EpilogueStep::Kind::Activate ? "activation"
                                                     : describe(step)));
     llvm::append_range(epilogue.notes, details);
@@ -694,11 +689,11 @@ bool Fuser::fuseQuantizeOp() {
   SmallVector<std::string> notes;
   auto wide = cast<RankedTensorType>(product.getResult().getType());
   if (!wide.getElementType().isF32()) {
-    notes.push_back("result rounded to " + str(wide.getElementType()) +
+    notes.push_back("result rounded to " + debugString(wide.getElementType()) +
                     " before its quantization");
     if (amax)
-      notes.push_back("result rounded to " + str(wide.getElementType()) +
-                      " before its amax");
+      notes.push_back("result rounded to " +
+                      debugString(wide.getElementType()) + " before its amax");
   }
   QuantizedTensorType old = quantize.getResult().getType();
   auto type = QuantizedTensorType::get(wide.getShape(), old.getExpressed(),

@@ -17,17 +17,12 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Support/DebugStringHelper.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace mlir::qmm;
-
-static std::string str(Type type) {
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  return text;
-}
 
 //===----------------------------------------------------------------------===//
 // convert(clamp(y / s))
@@ -78,11 +73,9 @@ EpilogueChain::matchQuantize(const ElementExpr *from, const ElementExpr *to) {
   if (from->type.isBF16() || from->type.isF16())
     step.roundings.push_back(from->type);
 
-  double largest =
-      llvm::APFloat::getLargest(cast<FloatType>(to->type).getFloatSemantics())
-          .convertToDouble();
+  double largest = getLargest(to->type);
   if (!low && !high) {
-    refuse(to, "is converted to " + str(to->type) +
+    refuse(to, "is converted to " + debugString(to->type) +
                    " without a clamp, which gives NaN on overflow");
     return std::nullopt;
   }
@@ -96,17 +89,17 @@ EpilogueChain::matchQuantize(const ElementExpr *from, const ElementExpr *to) {
       return text;
     };
     refuse(to, llvm::formatv("is clamped to [{0}, {1}], where {2} has +-{3}",
-                             spell(low), spell(high), str(to->type),
+                             spell(low), spell(high), debugString(to->type),
                              static_cast<int64_t>(largest)));
     return std::nullopt;
   }
   if (quotient && !quotient->type.isF32()) {
-    refuse(quotient, "is divided by its scale in " + str(quotient->type) +
-                         ", which changes codes");
+    refuse(quotient, "is divided by its scale in " +
+                         debugString(quotient->type) + ", which changes codes");
     return std::nullopt;
   }
   if (quotient && !behindQuotient.empty()) {
-    refuse(to, "is rounded to " + str(behindQuotient[0]) +
+    refuse(to, "is rounded to " + debugString(behindQuotient[0]) +
                    " behind its quotient by the scale, which changes codes");
     return std::nullopt;
   }
@@ -137,7 +130,7 @@ FailureOr<Value> mlir::qmm::getOutScale(QuantizeOp op, std::string &reason) {
   QuantizedTensorType type = op.getResult().getType();
   SchemeAttr scheme = type.getScheme();
   if (op.getPrecision() && !op.getPrecision()->isF32()) {
-    reason = "is divided by its scale in " + str(*op.getPrecision()) +
+    reason = "is divided by its scale in " + debugString(*op.getPrecision()) +
              ", which changes codes";
     return failure();
   }

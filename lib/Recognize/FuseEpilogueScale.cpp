@@ -163,16 +163,9 @@ Value mlir::qmm::scaleOperand(OpBuilder &builder, Location loc, Value operand,
       });
   if (becomesPerRow) {
     // Scales of rows don't move with a transpose of K, so the codes do.
-    for (TransposeOp transpose : llvm::reverse(transposes)) {
-      ArrayRef<int64_t> permutation = transpose.getPermutation();
-      SmallVector<OpFoldResult> sizes = applyPermutation(
-          tensor::getMixedSizes(builder, loc, components[0]), permutation);
-      Value empty = tensor::EmptyOp::create(
-          builder, loc, sizes, getElementTypeOrSelf(components[0].getType()));
-      components[0] = linalg::TransposeOp::create(builder, loc, components[0],
-                                                  empty, permutation)
-                          ->getResult(0);
-    }
+    for (TransposeOp moved : llvm::reverse(transposes))
+      components[0] =
+          transpose(builder, loc, components[0], moved.getPermutation());
     transposes.clear();
     scheme = SchemeAttr::get(builder.getContext(), scheme.getElement(),
                              /*blockOuter=*/1, /*blockK=*/0, scheme.getScale(),

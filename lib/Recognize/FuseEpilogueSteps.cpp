@@ -14,6 +14,7 @@
 #include "Activations.h"
 #include "FuseEpilogue.h"
 
+#include "mlir/Support/DebugStringHelper.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -47,12 +48,6 @@ static bool isNarrow(Type type) { return isa<BFloat16Type, Float16Type>(type); }
 
 static bool isConversion(const ElementExpr *expr) {
   return expr->isOp("arith.extf") || expr->isOp("arith.truncf");
-}
-
-static std::string str(Type type) {
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  return text;
 }
 
 //===----------------------------------------------------------------------===//
@@ -359,7 +354,7 @@ std::optional<EpilogueStep> EpilogueChain::matchLinear(const ElementExpr *from,
   case Extent::Other:
     refuse(to, llvm::formatv("has a value of type {0} added that stands in no "
                              "tensor of f32, bf16 or f16",
-                             str(to->operands[1 - side]->type)));
+                             debugString(to->operands[1 - side]->type)));
     return std::nullopt;
   }
   llvm_unreachable("covered switch");

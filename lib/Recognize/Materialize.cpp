@@ -36,8 +36,8 @@ mlir::qmm::getPermutation(Element element, ArrayRef<int64_t> shape) {
       continue;
     permutation[dim.getPosition()] = position;
   }
-  for (auto [dim, position] : llvm::enumerate(permutation))
-    if (position == -1) {
+  for (size_t dim = 0; dim < permutation.size(); ++dim)
+    if (permutation[dim] == -1) {
       auto unit = llvm::find_if(
           llvm::seq<int64_t>(0, shape.size()), [&](int64_t candidate) {
             return type.getDimSize(candidate) == 1 && shape[dim] == 1 &&
@@ -48,6 +48,18 @@ mlir::qmm::getPermutation(Element element, ArrayRef<int64_t> shape) {
       permutation[dim] = *unit;
     }
   return permutation;
+}
+
+Value mlir::qmm::transpose(OpBuilder &builder, Location loc, Value value,
+                           ArrayRef<int64_t> permutation) {
+  if (isIdentityPermutation(permutation))
+    return value;
+  SmallVector<OpFoldResult> sizes =
+      applyPermutation(tensor::getMixedSizes(builder, loc, value), permutation);
+  Value empty = tensor::EmptyOp::create(builder, loc, sizes,
+                                        getElementTypeOrSelf(value.getType()));
+  return linalg::TransposeOp::create(builder, loc, value, empty, permutation)
+      ->getResult(0);
 }
 
 /// The movement `op`, of `source`.
@@ -262,14 +274,8 @@ Value mlir::qmm::materialize(OpBuilder &builder, Location loc,
           DenseElementsAttr::get(
               resultType, builder.getFloatAttr(floatType, expr->constant)));
   if (expr->stands() && type == expr->type)
-    if (auto permutation = getPermutation(expr->origin, shape)) {
-      if (isIdentityPermutation(*permutation))
-        return expr->origin.tensor;
-      Value empty = tensor::EmptyOp::create(builder, loc, sizes, type);
-      return linalg::TransposeOp::create(builder, loc, expr->origin.tensor,
-                                         empty, *permutation)
-          ->getResult(0);
-    }
+    if (auto permutation = getPermutation(expr->origin, shape))
+      return transpose(builder, loc, expr->origin.tensor, *permutation);
   if (expr->stands() && type == expr->type)
     if (Value value = reshapeOrSlice(builder, loc, expr->origin, shape, sizes))
       return value;

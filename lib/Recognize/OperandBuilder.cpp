@@ -22,8 +22,6 @@
 using namespace mlir;
 using namespace mlir::qmm;
 
-static bool isFloat4(Type type) { return isa<Float4E2M1FNType>(type); }
-
 void OperandBuilder::setGroups(const LoopGroups &loopGroups) {
   groups = loopGroups;
   MLIRContext *context = builder.getContext();
@@ -61,7 +59,7 @@ FailureOr<Value> OperandBuilder::buildTensor(const ElementExpr *expr,
                                              Refusal &refusal) {
   unsigned rank = groups.size();
   expr = tracer.getLeaf(expr);
-  if (isFloat4(expr->type)) {
+  if (isa<Float4E2M1FNType>(expr->type)) {
     if (ShapedType::isDynamic(extents.back()) || extents.back() % 2 != 0)
       return refusal.set(
           "its 4-bit codes have a K that isn't even: two share a "
@@ -80,13 +78,8 @@ FailureOr<Value> OperandBuilder::buildTensor(const ElementExpr *expr,
         normal->origin.tensor && normal->kind != ElementExpr::Kind::Moved
             ? getPermutation(normal->origin, extents)
             : std::nullopt;
-    if (permutation) {
-      SmallVector<OpFoldResult> sizes;
-      for (int64_t dim : *permutation)
-        sizes.push_back(
-            tensor::getMixedSize(builder, loc, normal->origin.tensor, dim));
-      return materialize(builder, loc, normal, sizes);
-    }
+    if (permutation)
+      return transpose(builder, loc, normal->origin.tensor, *permutation);
   }
   // Over the loops, and reshaped from there.
   SmallVector<AffineExpr> positions(contraction.extents.size(),
@@ -186,9 +179,7 @@ Value OperandBuilder::buildFactors(ArrayRef<ScaleFactor> factors,
   unsigned rank = sizes.size();
   SmallVector<Factor> values;
   for (const ScaleFactor &factor : factors) {
-    bool isOne = factor.expr->kind == ElementExpr::Kind::Constant &&
-                 factor.expr->constant == 1.0;
-    if (isOne && factors.size() > 1)
+    if (factor.expr->isConstant(1) && factors.size() > 1)
       continue;
     bool isUniform = factor.expr->isUniform();
     values.push_back({isUniform ? materializeScalar(builder, loc, factor.expr)
@@ -280,7 +271,8 @@ OperandBuilder::buildScales(ArrayRef<ScaleFactor> factors, Type element,
     bool isE8M0 = isa<Float8E8M0FNUType>(scale->type);
     if (isE8M0 || isa<Float8E4M3FNType>(scale->type)) {
       bool tensorScale =
-          !whole.empty() || (!isE8M0 && isFloat4(element) && blockK == 16);
+          !whole.empty() ||
+          (!isE8M0 && isa<Float4E2M1FNType>(element) && blockK == 16);
       Scales scales{
           getScheme(element, blockOuter, blockK, scale->type, tensorScale),
           {materialize(builder, loc, scale, sizes)}};
@@ -322,7 +314,7 @@ FailureOr<Value> OperandBuilder::buildCodes(const OperandMatch &match,
   permutation = llvm::to_vector(llvm::seq<int64_t>(0, groups.size()));
   // One scale goes with any order: the dialect's transpose moves no byte yet.
   auto inPlace = [&](const ElementExpr *expr) -> Value {
-    if (!isNormal || !wholeBlocks || isFloat4(expr->type))
+    if (!isNormal || !wholeBlocks || isa<Float4E2M1FNType>(expr->type))
       return {};
     const ElementExpr *normal = normalize(tracer.getLeaf(expr));
     if (normal->kind == ElementExpr::Kind::Moved || !normal->origin.tensor ||

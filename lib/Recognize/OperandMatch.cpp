@@ -14,19 +14,11 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Support/DebugStringHelper.h"
 #include "llvm/ADT/APFloat.h"
 
 using namespace mlir;
 using namespace mlir::qmm;
-
-static double getLargest(Type type) {
-  return APFloat::getLargest(cast<FloatType>(type).getFloatSemantics())
-      .convertToDouble();
-}
-
-static bool isConstant(const ElementExpr *expr, double value) {
-  return expr->kind == ElementExpr::Kind::Constant && expr->constant == value;
-}
 
 /// If expr is op(x, constant) in either order, x.
 static const ElementExpr *matchBound(const ElementExpr *expr,
@@ -34,7 +26,7 @@ static const ElementExpr *matchBound(const ElementExpr *expr,
   if (llvm::none_of(ops, [&](StringRef op) { return expr->isOp(op); }))
     return nullptr;
   for (unsigned i : {0, 1})
-    if (isConstant(expr->operands[i], bound))
+    if (expr->operands[i]->isConstant(bound))
       return expr->operands[1 - i];
   return nullptr;
 }
@@ -59,8 +51,8 @@ mlir::qmm::matchQuantize(const ElementExpr *codes) {
   if (!quotient || !quotient->isOp("arith.divf"))
     return std::nullopt;
   const ElementExpr *input = stripExtensions(quotient->operands[0]);
-  if (!isa<Float32Type, BFloat16Type, Float16Type>(input->type) ||
-      !input->isMaterializable || !quotient->operands[1]->isMaterializable)
+  if (!isWideElementType(input->type) || !input->isMaterializable ||
+      !quotient->operands[1]->isMaterializable)
     return std::nullopt;
   return QuantizeMatch{input, stripExtensions(quotient->operands[1]),
                        quotient->type};
@@ -101,10 +93,10 @@ const ElementExpr *Dequantization::findMoved(const ElementExpr *expr) {
     return nullptr;
   for (const ScaleFactor &scale : ArrayRef(match.scales).drop_front(numScales))
     if (!scale.expr->isUniform()) {
-      refusal.set("block scales are moved by '" +
-                      expr->op->getName().getStringRef() +
-                      "' between the dequantization and the contraction",
-                  expr->op->getLoc());
+      (void)refusal.set("block scales are moved by '" +
+                            expr->op->getName().getStringRef() +
+                            "' between the dequantization and the contraction",
+                        expr->op->getLoc());
       return nullptr;
     }
   return tracer.move(expr, codes);
@@ -113,7 +105,7 @@ const ElementExpr *Dequantization::findMoved(const ElementExpr *expr) {
 /// select(condition, dequantized, 0) in either order.
 const ElementExpr *Dequantization::findMasked(const ElementExpr *expr) {
   for (unsigned i : {1, 2}) {
-    if (!isConstant(expr->operands[3 - i], 0))
+    if (!expr->operands[3 - i]->isConstant(0))
       continue;
     if (const ElementExpr *codes = findCodes(expr->operands[i]))
       return tracer.mask(expr, i, codes);
@@ -136,7 +128,7 @@ const ElementExpr *Dequantization::findScaled(const ElementExpr *expr) {
                             "reciprocal, rounded to f32");
     if (!expr->type.isF32())
       match.notes.push_back("element times scale rounded to " +
-                            str(expr->type));
+                            debugString(expr->type));
     return codes;
   }
   return nullptr;
@@ -145,7 +137,7 @@ const ElementExpr *Dequantization::findScaled(const ElementExpr *expr) {
 /// convert(codes) - 0.  Schemes have no zero points.
 const ElementExpr *Dequantization::findShifted(const ElementExpr *expr) {
   const ElementExpr *value = expr->operands[0];
-  if (isConstant(expr->operands[1], 0))
+  if (expr->operands[1]->isConstant(0))
     return findCodes(value);
   if (value->isOp("arith.sitofp") && isCodeType(value->operands[0]->type))
     whyWide = "its codes have a zero point: dequantized before the product";
@@ -169,7 +161,7 @@ const ElementExpr *Dequantization::findCodes(const ElementExpr *expr) {
     const ElementExpr *codes = findCodes(expr->operands[0]);
     if (codes)
       match.notes.push_back("element times scale rounded to " +
-                            str(expr->type));
+                            debugString(expr->type));
     return codes;
   }
   if (expr->isOp("arith.scaling_extf")) {
@@ -178,10 +170,11 @@ const ElementExpr *Dequantization::findCodes(const ElementExpr *expr) {
       return nullptr;
     const ElementExpr *scale = expr->operands[1];
     if (!isa<Float8E8M0FNUType, Float8E4M3FNType>(scale->type)) {
-      refusal.set("arith.scaling_extf has a scale of type " + str(scale->type) +
-                      ", which it truncates to f8E8M0FNU; only f8E8M0FNU and "
-                      "f8E4M3FN scales are taken as they are",
-                  expr->op->getLoc());
+      (void)refusal.set(
+          "arith.scaling_extf has a scale of type " + debugString(scale->type) +
+              ", which it truncates to f8E8M0FNU; only f8E8M0FNU and "
+              "f8E4M3FN scales are taken as they are",
+          expr->op->getLoc());
       return nullptr;
     }
     match.scales.push_back({scale, false});
@@ -232,17 +225,19 @@ mlir::qmm::matchOperand(ElementTracer &tracer,
     return refusal.set("it multiplies " + Twine(factors.size() + 1) +
                        " values, none of which are codes with scales");
   wide.wide = stripExtensions(factors.front());
-  if (!isa<Float32Type, BFloat16Type, Float16Type>(wide.wide->type))
+  if (!isWideElementType(wide.wide->type))
     wide.wide = factors.front();
   if (wide.wide->type.isIntOrIndex()) {
     while (wide.wide->isOp("arith.extsi"))
       wide.wide = wide.wide->operands[0];
-    return refusal.set("an operand has element type " + str(wide.wide->type));
+    return refusal.set("an operand has element type " +
+                       debugString(wide.wide->type));
   }
   if (!wide.wide->isMaterializable)
     return refusal.set("an operand is computed inside of it, from values that "
                        "can't be had outside");
-  if (!isa<Float32Type, BFloat16Type, Float16Type>(wide.wide->type))
-    return refusal.set("an operand has element type " + str(wide.wide->type));
+  if (!isWideElementType(wide.wide->type))
+    return refusal.set("an operand has element type " +
+                       debugString(wide.wide->type));
   return wide;
 }

@@ -18,6 +18,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/Support/DebugStringHelper.h"
 
 namespace mlir::qmm {
 #define GEN_PASS_DEF_RECOGNIZECONTRACTIONS
@@ -67,22 +68,22 @@ static bool hasOnlyFloatUses(Value result) {
     auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());
     if (!generic || !generic.isDpsInput(&use))
       return false;
-    return llvm::all_of(generic.getMatchingBlockArgument(&use).getUsers(),
-                        [](Operation *user) {
-                          return isa<arith::SIToFPOp>(user) &&
-                                 isa<Float32Type, BFloat16Type, Float16Type>(
-                                     user->getResult(0).getType());
-                        });
+    return llvm::all_of(
+        generic.getMatchingBlockArgument(&use).getUsers(), [](Operation *user) {
+          return isa<arith::SIToFPOp>(user) &&
+                 isWideElementType(user->getResult(0).getType());
+        });
   });
 }
 
 LogicalResult Rewriter::checkResult(Refusal &refusal) {
   Value result = op->getResult(0);
   resultElement = getElementTypeOrSelf(result.getType());
-  if (isa<Float32Type, BFloat16Type, Float16Type>(resultElement))
+  if (isWideElementType(resultElement))
     return success();
   if (!resultElement.isSignlessInteger(32))
-    return refusal.set("its result has element type " + str(resultElement));
+    return refusal.set("its result has element type " +
+                       debugString(resultElement));
   if (!hasOnlyFloatUses(result))
     return refusal.set("its result has element type i32, and isn't only "
                        "converted to a float");
@@ -94,13 +95,12 @@ LogicalResult Rewriter::checkResult(Refusal &refusal) {
 LogicalResult Rewriter::matchInitial(const Contraction &contraction,
                                      Refusal &refusal) {
   const ElementExpr *init = contraction.init;
-  if (init->kind == ElementExpr::Kind::Constant && init->constant == 0)
+  if (init->isConstant(0))
     return success();
   const ElementExpr *value = stripExtensions(init);
-  if (!isa<Float32Type, BFloat16Type, Float16Type>(value->type) ||
-      !value->isMaterializable)
-    return refusal.set("it accumulates into values of type " + str(init->type) +
-                       " that aren't zeros");
+  if (!isWideElementType(value->type) || !value->isMaterializable)
+    return refusal.set("it accumulates into values of type " +
+                       debugString(init->type) + " that aren't zeros");
   bool perColumn = llvm::none_of(
       contraction.m, [&](unsigned loop) { return init->dependsOn(loop); });
   perColumn &= llvm::none_of(
@@ -182,16 +182,7 @@ Value Rewriter::restoreShape(const Contraction &contraction, Value product) {
         builder, loc, RankedTensorType::get(shape, resultElement), product,
         groups, sizes);
   }
-  if (!isIdentityPermutation(contraction.resultPermutation)) {
-    SmallVector<OpFoldResult> sizes =
-        applyPermutation(tensor::getMixedSizes(builder, loc, product),
-                         contraction.resultPermutation);
-    Value empty = tensor::EmptyOp::create(builder, loc, sizes, resultElement);
-    product = linalg::TransposeOp::create(builder, loc, product, empty,
-                                          contraction.resultPermutation)
-                  ->getResult(0);
-  }
-  return product;
+  return transpose(builder, loc, product, contraction.resultPermutation);
 }
 
 void Rewriter::addNotes(ScaledMatmulOp matmul, ArrayRef<std::string> notes) {
@@ -293,7 +284,8 @@ LogicalResult Rewriter::run(Refusal &refusal) {
   for (std::string &note : b->notes)
     notes.push_back("b: " + note);
   if (!resultElement.isF32())
-    notes.push_back("sum accumulated in f32, not " + str(resultElement));
+    notes.push_back("sum accumulated in f32, not " +
+                    debugString(resultElement));
   addNotes(matmul, notes);
   Value result = op->getResult(0);
   if (result.getType() !=

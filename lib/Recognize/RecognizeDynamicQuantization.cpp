@@ -56,8 +56,7 @@ static Value matchAmax(linalg::LinalgOp op, ElementTracer &tracer) {
                     op.getMatchingIndexingMap(op.getDpsInitOperand(0))});
   // Any start that no magnitude is below.
   if (init->kind != ElementExpr::Kind::Constant || !(init->constant <= 0) ||
-      !isa<Float32Type, BFloat16Type, Float16Type>(value->type) ||
-      !value->stands())
+      !isWideElementType(value->type) || !value->stands())
     return {};
   auto permutation = getPermutation(value->origin, op.getStaticLoopRanges());
   return permutation ? value->origin.tensor : Value();
@@ -114,19 +113,13 @@ static bool isSchemeScale(const ElementExpr *scale, Value input, Type element) {
   bool zeroFirst = compare.getPredicate() == arith::CmpFPredicate::OEQ;
   const ElementExpr *one = scale->operands[zeroFirst ? 1 : 2];
   const ElementExpr *quotient = scale->operands[zeroFirst ? 2 : 1];
-  auto isNumber = [](const ElementExpr *expr, double value) {
-    return expr->kind == ElementExpr::Kind::Constant && expr->constant == value;
-  };
-  double largest =
-      APFloat::getLargest(cast<FloatType>(element).getFloatSemantics())
-          .convertToDouble();
   // Whether the amax or the quotient is zero matters where the latter
   // underflows.
-  return isNumber(one, 1) && quotient->isOp("arith.divf") &&
-         isNumber(quotient->operands[1], largest) &&
+  return one->isConstant(1) && quotient->isOp("arith.divf") &&
+         quotient->operands[1]->isConstant(getLargest(element)) &&
          isAmaxOf(quotient->operands[0], input) &&
          scale->operands[0]->operands[0]->op == quotient->op &&
-         isNumber(scale->operands[0]->operands[1], 0);
+         scale->operands[0]->operands[1]->isConstant(0);
 }
 
 void mlir::qmm::recognizeDynamicQuantization(Operation *root) {

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Importer.h"
+#include "qmm/IR/QMM.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
@@ -107,10 +108,10 @@ static std::optional<DotDimensions> getDotDimensions(Attribute attribute) {
   return dims;
 }
 
-/// A wide operand's scale is a placeholder.
+/// A wide operand has an operand for its scale too, which says nothing.
 static Value getScale(Value operand, Value scale) {
   Type type = getElementTypeOrSelf(operand.getType());
-  return isa<Float32Type, BFloat16Type, Float16Type>(type) ? Value() : scale;
+  return isWideElementType(type) ? Value() : scale;
 }
 
 static Imported importScaledDot(OpBuilder &builder, Operation *op) {
