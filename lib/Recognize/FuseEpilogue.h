@@ -14,7 +14,7 @@
 #ifndef QMM_LIB_RECOGNIZE_FUSEEPILOGUE_H
 #define QMM_LIB_RECOGNIZE_FUSEEPILOGUE_H
 
-#include "ElementExpr.h"
+#include "Amax.h"
 #include "qmm/IR/QMM.h"
 
 #include "llvm/ADT/DenseSet.h"
@@ -132,20 +132,6 @@ Value materializeOutScale(OpBuilder &builder, Location loc,
 /// The out_scale that makes a product's result what `op` makes of it: null for
 /// a scheme without one.  Fails with a reason if none does.
 FailureOr<Value> getOutScale(QuantizeOp op, std::string &reason);
-
-/// max |base|, computed by `ops`, none of which has a use outside of them but
-/// the last.
-struct AmaxMatch {
-  SmallVector<Operation *> ops;
-  Value result;
-  bool isAbsolute = false;
-};
-std::optional<AmaxMatch>
-matchAmax(Operation *user, Value base, ElementTracer &tracer,
-          llvm::function_ref<bool(Operation *)> isDead);
-
-/// A tensor<f32> as `type`, the same or a narrower one.
-Value convertAmax(OpBuilder &builder, Location loc, Value amax, Type type);
 
 } // namespace mlir::qmm
 

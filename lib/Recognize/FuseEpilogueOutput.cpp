@@ -1,4 +1,4 @@
-//===- FuseEpilogueOutput.cpp - Requantized products and their amax ------===//
+//===- FuseEpilogueOutput.cpp - Requantized products ----------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -14,9 +14,6 @@
 #include "FuseEpilogue.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Support/DebugStringHelper.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -159,124 +156,4 @@ FailureOr<Value> mlir::qmm::getOutScale(QuantizeOp op, std::string &reason) {
     return failure();
   }
   return Value(op.getTensorScale());
-}
-
-//===----------------------------------------------------------------------===//
-// max |y|
-//===----------------------------------------------------------------------===//
-
-/// |x|, x or a wider x of `value`; `isAbsolute` is set for the first.
-static Value stripAbsolute(Value value, bool &isAbsolute) {
-  while (Operation *op = value.getDefiningOp()) {
-    if (!isa<arith::ExtFOp, math::AbsFOp>(op))
-      break;
-    isAbsolute |= isa<math::AbsFOp>(op);
-    value = op->getOperand(0);
-  }
-  return value;
-}
-
-/// The input of a maximum over all elements, into something not above 0.
-static Value matchMaximum(linalg::LinalgOp op, ElementTracer &tracer,
-                          bool &isAbsolute) {
-  if (op->getNumResults() != 1 || op.getNumDpsInputs() != 1 ||
-      op.getNumReductionLoops() != op.getNumLoops() || op.getNumLoops() == 0 ||
-      !op.hasPureTensorSemantics() ||
-      !op.getMatchingIndexingMap(op.getDpsInputOperand(0)).isIdentity())
-    return {};
-  Operation *yielded =
-      op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
-  if (!yielded || !isa<arith::MaximumFOp>(yielded))
-    return {};
-  Value accumulator = op.getBlock()->getArgument(1);
-  for (unsigned i : {0, 1}) {
-    if (yielded->getOperand(i) != accumulator)
-      continue;
-    if (stripAbsolute(yielded->getOperand(1 - i), isAbsolute) !=
-        op.getBlock()->getArgument(0))
-      continue;
-    OpOperand *init = op.getDpsInitOperand(0);
-    const ElementExpr *start =
-        tracer.trace({init->get(), AffineMap::get(op.getContext())});
-    if (start->kind == ElementExpr::Kind::Constant && start->constant <= 0)
-      return op.getDpsInputOperand(0)->get();
-  }
-  return {};
-}
-
-/// The operand of an elementwise |x| or widening x.
-static Value matchAbsolute(Operation *definition, bool &isAbsolute) {
-  auto op = dyn_cast_or_null<linalg::LinalgOp>(definition);
-  if (!op || op.getNumDpsInputs() != 1 || op->getNumResults() != 1 ||
-      !llvm::all_of(op.getIndexingMapsArray(),
-                    [](AffineMap map) { return map.isIdentity(); }))
-    return {};
-  bool found = false;
-  Value source =
-      stripAbsolute(op.getBlock()->getTerminator()->getOperand(0), found);
-  if (source != op.getBlock()->getArgument(0))
-    return {};
-  isAbsolute |= found;
-  return op.getDpsInputOperand(0)->get();
-}
-
-std::optional<AmaxMatch>
-mlir::qmm::matchAmax(Operation *user, Value base, ElementTracer &tracer,
-                     llvm::function_ref<bool(Operation *)> isDead) {
-  AmaxMatch match;
-  Value value = base;
-  for (int step = 0; step < 4; ++step) {
-    match.ops.push_back(user);
-    if (auto amax = dyn_cast<AmaxOp>(user)) {
-      match.result = amax.getResult();
-      return match;
-    }
-    bool isAbsolute = false;
-    if (matchAbsolute(user, isAbsolute) == value) {
-      match.isAbsolute |= isAbsolute;
-      value = user->getResult(0);
-      Operation *next = nullptr;
-      for (Operation *follower : value.getUsers()) {
-        if (isDead(follower))
-          continue;
-        if (next && next != follower)
-          return std::nullopt;
-        next = follower;
-      }
-      if (!next)
-        return std::nullopt;
-      user = next;
-      continue;
-    }
-    auto op = dyn_cast<linalg::LinalgOp>(user);
-    if (!op || matchMaximum(op, tracer, isAbsolute) != value)
-      return std::nullopt;
-    match.isAbsolute |= isAbsolute;
-    match.result = op->getResult(0);
-    auto type = cast<RankedTensorType>(match.result.getType());
-    if (!match.isAbsolute || type.getRank() != 0 ||
-        !isWideElementType(type.getElementType()))
-      return std::nullopt;
-    return match;
-  }
-  return std::nullopt;
-}
-
-Value mlir::qmm::convertAmax(OpBuilder &builder, Location loc, Value amax,
-                             Type type) {
-  if (amax.getType() == type)
-    return amax;
-  AffineMap none = AffineMap::get(builder.getContext());
-  Type element = getElementTypeOrSelf(type);
-  Value empty =
-      tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>{}, element);
-  return linalg::GenericOp::create(
-             builder, loc, type, amax, empty, ArrayRef<AffineMap>{none, none},
-             ArrayRef<utils::IteratorType>{},
-             [&](OpBuilder &body, Location l, ValueRange arguments) {
-               Value narrow =
-                   arith::TruncFOp::create(body, l, element, arguments[0]);
-               linalg::YieldOp::create(body, l, narrow);
-             })
-      .getResult(0);
 }

@@ -12,13 +12,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ElementExpr.h"
+#include "Amax.h"
 #include "qmm/IR/QMM.h"
 #include "qmm/Recognize/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::qmm {
 #define GEN_PASS_DEF_RECOGNIZEDYNAMICQUANTIZATION
@@ -27,64 +25,6 @@ namespace mlir::qmm {
 
 using namespace mlir;
 using namespace mlir::qmm;
-
-/// The tensor whose largest magnitude `op` computes, if it does.
-static Value matchAmax(linalg::LinalgOp op, ElementTracer &tracer) {
-  if (op->getNumResults() != 1 || op.getNumParallelLoops() != 0 ||
-      op.getNumLoops() == 0 || !op.hasPureTensorSemantics())
-    return {};
-  Block *body = op.getBlock();
-  auto max =
-      body->getTerminator()->getOperand(0).getDefiningOp<arith::MaximumFOp>();
-  if (!max || max->getBlock() != body)
-    return {};
-  Value accumulator = op.getMatchingBlockArgument(op.getDpsInitOperand(0));
-  Value element = max.getLhs() == accumulator ? max.getRhs() : max.getLhs();
-  if (element == accumulator ||
-      (max.getLhs() != accumulator && max.getRhs() != accumulator))
-    return {};
-  MLIRContext *context = op.getContext();
-  AffineMap loops =
-      AffineMap::getMultiDimIdentityMap(op.getNumLoops(), context);
-  const ElementExpr *magnitude =
-      stripExtensions(tracer.traceScalar(element, op, loops));
-  if (!magnitude->isOp("math.absf"))
-    return {};
-  const ElementExpr *value = stripExtensions(magnitude->operands[0]);
-  const ElementExpr *init =
-      tracer.trace({op.getDpsInitOperand(0)->get(),
-                    op.getMatchingIndexingMap(op.getDpsInitOperand(0))});
-  // Any start that no magnitude is below.
-  if (init->kind != ElementExpr::Kind::Constant || !(init->constant <= 0) ||
-      !isWideElementType(value->type) || !value->stands())
-    return {};
-  auto permutation = getPermutation(value->origin, op.getStaticLoopRanges());
-  return permutation ? value->origin.tensor : Value();
-}
-
-/// `op` becomes qmm.amax, converted to its type, which loses nothing.
-static void rewriteAmax(linalg::LinalgOp op, Value tensor) {
-  OpBuilder builder(op);
-  Location loc = op.getLoc();
-  auto resultType = cast<RankedTensorType>(op->getResult(0).getType());
-  auto scalar = RankedTensorType::get({}, builder.getF32Type());
-  Value amax = AmaxOp::create(builder, loc, scalar, tensor);
-  if (resultType != scalar) {
-    Value empty = tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>{},
-                                          resultType.getElementType());
-    SmallVector<AffineMap> maps(2, AffineMap::get(builder.getContext()));
-    amax = linalg::GenericOp::create(
-               builder, loc, TypeRange{resultType}, amax, empty, maps,
-               ArrayRef<utils::IteratorType>{},
-               [&](OpBuilder &body, Location l, ValueRange arguments) {
-                 Value narrow = arith::TruncFOp::create(
-                     body, l, resultType.getElementType(), arguments[0]);
-                 linalg::YieldOp::create(body, l, narrow);
-               })
-               .getResult(0);
-  }
-  op->getResult(0).replaceAllUsesWith(amax);
-}
 
 /// An amax in f32, through conversions to the input's type and back.
 static bool isAmaxOf(const ElementExpr *expr, Value input) {
@@ -136,8 +76,13 @@ void mlir::qmm::recognizeDynamicQuantization(Operation *root) {
   {
     ElementTracer tracer;
     for (linalg::LinalgOp op : reductions)
-      if (Value tensor = matchAmax(op, tracer)) {
-        rewriteAmax(op, tensor);
+      if (Value tensor = getAmaxInput(op, tracer)) {
+        OpBuilder builder(op);
+        Value amax = AmaxOp::create(
+            builder, op.getLoc(),
+            RankedTensorType::get({}, builder.getF32Type()), tensor);
+        op->getResult(0).replaceAllUsesWith(convertAmax(
+            builder, op.getLoc(), amax, op->getResult(0).getType()));
         dead.push_back(op);
       }
   }

@@ -37,11 +37,11 @@ func.func @amax(%x: tensor<8x32xbf16>) -> tensor<bf16> {
 #none = affine_map<(i, j) -> ()>
 
 // Not the largest magnitude: no absf, a start above 0, maxnumf (which drops
-// NaN), a part of the tensor.
+// NaN), a part of the tensor.  Nor one in a tensor of rank 1.
 // CHECK-LABEL: func.func @others(
 // CHECK-NOT: qmm.amax
 // CHECK: return
-func.func @others(%x: tensor<8x32xf32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>) {
+func.func @others(%x: tensor<8x32xf32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<1xf32>) {
   %zero = arith.constant 0.0 : f32
   %one = arith.constant 1.0 : f32
   %e = tensor.empty() : tensor<f32>
@@ -75,7 +75,16 @@ func.func @others(%x: tensor<8x32xf32>) -> (tensor<f32>, tensor<f32>, tensor<f32
     %r = arith.maximumf %a, %o : f32
     linalg.yield %r : f32
   } -> tensor<f32>
-  return %m0, %m1, %m2, %m3 : tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>
+  %e1 = tensor.empty() : tensor<1xf32>
+  %zv = linalg.fill ins(%zero : f32) outs(%e1 : tensor<1xf32>) -> tensor<1xf32>
+  %m4 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (0)>], iterator_types = ["reduction", "reduction"]}
+    ins(%x : tensor<8x32xf32>) outs(%zv : tensor<1xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %a = math.absf %v : f32
+    %r = arith.maximumf %a, %o : f32
+    linalg.yield %r : f32
+  } -> tensor<1xf32>
+  return %m0, %m1, %m2, %m3, %m4 : tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<1xf32>
 }
 
 // -----
