@@ -32,8 +32,10 @@ Program::~Program() {
 }
 
 Status Program::load(const Options &options, const std::string &path) {
-  qmm_context_options contextOptions = {sizeof(contextOptions), options.threads,
-                                        options.device.c_str()};
+  qmm_context_options contextOptions = {};
+  contextOptions.struct_size = sizeof(contextOptions);
+  contextOptions.num_threads = options.threads;
+  contextOptions.device = options.device.c_str();
   if (Status status = fromCall(qmm_context_create(&contextOptions, &context));
       !status.ok())
     return status;

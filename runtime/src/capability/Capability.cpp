@@ -90,6 +90,7 @@ constexpr Row kRows[] = {
     {"fp8_1x128", "fp8_1x128", kVec128, kVec128, kSM90, 120900, kNoFast},
     {"fp8_1x128", "fp8_128x128", kVec128, kBlock128, kSM90, 120900, kNoFast},
     {"mxfp8", "mxfp8", kVec32, kVec32, kBlackwell, 120800, kMX},
+    {"mxfp8", "mxfp8_e5m2", kVec32, kVec32, kBlackwell, 120800, kMX},
     {"nvfp4", "nvfp4", kVec16, kVec16, kBlackwell, 120800, kNV},
     {"int8", "int8", -1, -1, kAnyGPU, 110000, kInt8},
     {"int8", "int8_row", -1, -1, kAnyGPU, 110000, kInt8},

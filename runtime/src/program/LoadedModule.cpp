@@ -11,7 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "program/LoadedModule.h"
 
-#include "cpu/Context.h"
+#include "context/Context.h"
 
 #include <sys/mman.h>
 
