@@ -84,7 +84,7 @@ OperandRange qmm::getPhysicalOutputGroup(OperandRange outputs, ArrayAttr types,
 
 namespace {
 /// What the type lists of an op hold, position by position.
-enum class Listed { Wide, Quantized, Factor, Product, Scale };
+enum class Listed { Wide, Quantized, Either, Scale };
 } // namespace
 
 static StringRef spell(Listed kind) {
@@ -93,10 +93,8 @@ static StringRef spell(Listed kind) {
     return "a ranked tensor of f32, bf16 or f16";
   case Listed::Quantized:
     return "a !qmm.tensor";
-  case Listed::Factor:
-    return "a wide or raw tensor or a !qmm.tensor";
-  case Listed::Product:
-    return "a wide or i32 tensor or a !qmm.tensor";
+  case Listed::Either:
+    return "a wide tensor or a !qmm.tensor";
   case Listed::Scale:
     return "tensor<f32>";
   }
@@ -112,11 +110,8 @@ static bool isListed(Type type, Listed kind) {
     return wide;
   case Listed::Quantized:
     return quantized;
-  case Listed::Factor:
-    return wide || quantized || isRawTensor(type);
-  case Listed::Product:
-    return wide || quantized ||
-           (tensor && tensor.getElementType().isInteger(32));
+  case Listed::Either:
+    return wide || quantized;
   case Listed::Scale:
     return tensor && tensor.getRank() == 0 && tensor.getElementType().isF32();
   }
@@ -230,10 +225,9 @@ LogicalResult PhysAmaxOp::verify() {
 }
 
 LogicalResult PhysScaledMatmulOp::verify() {
-  SmallVector<Listed> inputKinds{Listed::Factor, Listed::Factor};
+  SmallVector<Listed> inputKinds{Listed::Either, Listed::Either};
   inputKinds.append(getHasBias() + getHasResidual(), Listed::Wide);
-  inputKinds.append(getHasAlpha(), Listed::Scale);
-  SmallVector<Listed> outputKinds{Listed::Product};
+  SmallVector<Listed> outputKinds{Listed::Either};
   outputKinds.append(getHasAmax(), Listed::Scale);
   if (failed(
           verifyTypeList(*this, "input_types", getInputTypes(), inputKinds)) ||
@@ -253,8 +247,6 @@ LogicalResult PhysScaledMatmulOp::verify() {
     spec.bias = input(2);
   if (getHasResidual())
     spec.residual = input(2 + getHasBias());
-  spec.alphaGiven = getHasAlpha();
-  spec.activation = getActivation();
   // Its buffer is counted below.
   spec.outScaleGiven = needsOutScale(result);
   if (failed(verifyScaledMatmul(*this, spec)))
@@ -347,14 +339,18 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   SymbolRefAttr kernel = getKernel();
   auto function =
       symbolTable.lookupNearestSymbolFrom<FunctionOpInterface>(*this, kernel);
-  if (!function || kernel.getRootReference() != QMMDialect::kKernelsModule ||
+  StringAttr root = kernel.getRootReference();
+  bool isHost = root == QMMDialect::kKernelsModule;
+  if (!function || (!isHost && root != QMMDialect::kDeviceModule) ||
       kernel.getNestedReferences().size() != 1)
     return emitOpError() << "kernel is " << kernel
                          << ", expected a function of the module @"
-                         << QMMDialect::kKernelsModule;
+                         << QMMDialect::kKernelsModule << " or @"
+                         << QMMDialect::kDeviceModule;
   SmallVector<Type> expected(getBuffers().getTypes());
-  // The integers, begin and end.
-  expected.append(getIntegers().size() + 2, IndexType::get(getContext()));
+  // The integers, then begin and end, or the extent.
+  expected.append(getIntegers().size() + (isHost ? 2 : 1),
+                  IndexType::get(getContext()));
   auto expectedType = FunctionType::get(getContext(), expected, {});
   if (function.getArgumentTypes() != ArrayRef<Type>(expected) ||
       function.getNumResults() != 0)
