@@ -1,0 +1,36 @@
+//===- Passes.h - Passes that make device kernels --------------*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each transformation as a function, and as a pass.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QMM_KERNELS_DEVICE_PASSES_H
+#define QMM_KERNELS_DEVICE_PASSES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::qmm {
+
+/// The gpu.module that holds the device kernels.
+inline constexpr llvm::StringLiteral kDeviceKernelsModuleName = "qmm.device";
+/// How a kernel is launched: a dictionary on its gpu.func.
+inline constexpr llvm::StringLiteral kLaunchAttrName = "qmm.launch";
+
+/// Replaces quantize, dequantize, relayout and amax on memrefs by kernels in
+/// `@qmm.device` and their launches.
+LogicalResult buildDeviceKernels(ModuleOp module);
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "qmm/Kernels/Device/Passes.h.inc"
+
+} // namespace mlir::qmm
+
+#endif // QMM_KERNELS_DEVICE_PASSES_H

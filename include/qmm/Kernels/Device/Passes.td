@@ -1,0 +1,83 @@
+//===- Passes.td - Passes that make device kernels --------*- tablegen -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Declares the passes between the physical ops and device code.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QMM_KERNELS_DEVICE_PASSES_TD
+#define QMM_KERNELS_DEVICE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def BuildDeviceKernels : Pass<"qmm-build-device-kernels", "::mlir::ModuleOp"> {
+  let summary = "Quantize, dequantize, relayout and amax become device kernels";
+  let description = [{
+    Replaces each `qmm.phys.quantize`, `dequantize`, `relayout` and `amax` by
+    kernels of the `gpu.module @qmm.device` and `qmm.launch`es of them.  Equal
+    kernels are one: a kernel's constants are K, the scheme, the layout and the
+    types; rows and batch reach it as integers.  Kernels are the same for every
+    chip.
+
+    - Scales that are given, or one for the whole tensor: 32 bytes of input a
+      thread.
+    - Blocks of one row that a warp's neighbours hold: the same, and the amax
+      through shuffles.
+    - Any other block: a block of threads each, which holds the elements in
+      registers where they fit and reads them twice where not.
+
+    Scales go to the places that the layout gives them, with zeros to its pads;
+    so do codes.  An extent of 0 is launched where a scale has to be written all
+    the same.
+
+    The amax of a whole tensor, for its scale or tensor scale, is computed by
+    every block for itself up to 256 KiB; beyond, a kernel before leaves partial
+    results in a buffer, and the second pass goes backwards through what is still
+    in L2.  Where the size depends on dynamic extents there are launches for
+    both, one of which has the extent 0.
+
+    A relayout that moves nothing is a `memref.copy`.  A buffer with a layout of
+    its own (a view) is copied to or from one without.
+
+    Errors, at the op: it works on tensors.  Running it again changes nothing.
+
+    Before:
+    ```mlir
+    func.func @main(%x: memref<?x256xbf16>, %q: memref<?x256xf8E4M3FN>,
+                    %s: memref<?x1xf32>) {
+      qmm.phys.quantize ins(%x : memref<?x256xbf16>)
+        outs(%q, %s : memref<?x256xf8E4M3FN>, memref<?x1xf32>)
+        {input_types = [tensor<?x256xbf16>],
+         output_types = [!qmm.tensor<?x256xbf16, fp8_row>]}
+      return
+    }
+    ```
+    After:
+    ```mlir
+    func.func @main(%x: memref<?x256xbf16>, %q: memref<?x256xf8E4M3FN>,
+                    %s: memref<?x1xf32>) {
+      %c0 = arith.constant 0 : index
+      %m = memref.dim %x, %c0 : memref<?x256xbf16>
+      %0 = memref.collapse_shape %x [[0, 1]] : memref<?x256xbf16> into memref<?xbf16>
+      %1 = memref.collapse_shape %q [[0, 1]] : memref<?x256xf8E4M3FN> into memref<?xf8E4M3FN>
+      %2 = memref.collapse_shape %s [[0, 1]] : memref<?x1xf32> into memref<?xf32>
+      qmm.launch @qmm.device::@quantize_block(%0, %1, %2
+          : memref<?xbf16>, memref<?xf8E4M3FN>, memref<?xf32>)
+        integers(%m) extent(%m)
+      return
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::qmm::QMMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"];
+}
+
+#endif // QMM_KERNELS_DEVICE_PASSES_TD
