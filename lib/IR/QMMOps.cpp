@@ -124,6 +124,37 @@ static LogicalResult verifyQuantizedResult(Operation *op,
   return success();
 }
 
+bool qmm::isRawTensor(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor &&
+         (tensor.getElementType().isInteger(8) ||
+          isa<Float8E4M3FNType, Float8E5M2Type>(tensor.getElementType()));
+}
+
+/// Constraint 7 of qmm.scaled_matmul.
+static LogicalResult verifyRawOperands(Operation *op,
+                                       const ScaledMatmulSpec &spec) {
+  auto isInteger = [](ShapedType type) {
+    return type.getElementType().isInteger();
+  };
+  bool aRaw = isRawTensor(spec.a), bRaw = isRawTensor(spec.b);
+  if (aRaw != bRaw || (aRaw && isInteger(spec.a) != isInteger(spec.b)))
+    return op->emitOpError()
+           << "a is " << spec.a << " and b is " << spec.b
+           << ", expected both or neither to be raw codes, of integers or of "
+              "floats";
+  bool isExact = aRaw && isInteger(spec.a);
+  if (isInteger(spec.result) != isExact)
+    return op->emitOpError()
+           << "the result is " << spec.result
+           << ", expected i32 exactly where both operands are tensors of i8";
+  if (isExact && (spec.bias || spec.residual || spec.alphaGiven ||
+                  spec.activation != Activation::None))
+    return op->emitOpError() << "the result is the exact sum, " << spec.result
+                             << ", expected no epilogue";
+  return success();
+}
+
 LogicalResult qmm::verifyScaledMatmul(Operation *op,
                                       const ScaledMatmulSpec &spec) {
   ShapedType a = spec.a, b = spec.b;
@@ -169,6 +200,9 @@ LogicalResult qmm::verifyScaledMatmul(Operation *op,
            << "out_scale is given, expected none: the result, " << spec.result
            << ", is wide";
   }
+
+  if (failed(verifyRawOperands(op, spec)))
+    return failure();
 
   auto aQuantized = dyn_cast<QuantizedTensorType>(a);
   auto bQuantized = dyn_cast<QuantizedTensorType>(b);
@@ -292,7 +326,8 @@ LogicalResult ScaledMatmulOp::verify() {
       *this,
       {cast<ShapedType>(getA().getType()), cast<ShapedType>(getB().getType()),
        cast<ShapedType>(getResult().getType()), getTypeOrNull(getBias()),
-       getTypeOrNull(getResidual()), bool(getOutScale())});
+       getTypeOrNull(getResidual()), bool(getOutScale()), bool(getAlpha()),
+       getActivation()});
 }
 
 SmallVector<int64_t> ScaledMatmulOp::inferResultShape(ShapedType a,

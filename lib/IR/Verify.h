@@ -40,10 +40,14 @@ LogicalResult verifyRelayout(Operation *op, QuantizedTensorType input,
 struct ScaledMatmulSpec {
   ShapedType a, b, result;
   ShapedType bias, residual; // null where absent
-  bool outScaleGiven;
+  bool outScaleGiven, alphaGiven;
+  Activation activation;
 };
 /// The constraints of qmm.scaled_matmul.
 LogicalResult verifyScaledMatmul(Operation *op, const ScaledMatmulSpec &spec);
+
+/// Is `type` a tensor of codes that are their own values?
+bool isRawTensor(Type type);
 
 /// The product of the extents that aren't dynamic.  It fits for a valid type.
 uint64_t getStaticCount(ArrayRef<int64_t> shape);

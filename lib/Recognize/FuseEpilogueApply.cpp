@@ -133,7 +133,8 @@ ScaledMatmulOp Fuser::create(OpBuilder &builder, Type type, Value a, Value b,
   if (amax)
     types.push_back(RankedTensorType::get({}, builder.getF32Type()));
   auto op = ScaledMatmulOp::create(builder, product.getLoc(), types, a, b, bias,
-                                   residual, outScale, activation);
+                                   residual, outScale, product.getAlpha(),
+                                   activation);
   op->setDiscardableAttrs(product->getDiscardableAttrDictionary());
   llvm::SmallSetVector<Attribute, 4> all;
   if (auto old = product->getAttrOfType<ArrayAttr>(QMMDialect::kNotesAttr))

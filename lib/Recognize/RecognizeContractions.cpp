@@ -275,9 +275,9 @@ LogicalResult Rewriter::run(Refusal &refusal) {
   auto resultType = ScaledMatmulOp::inferResultType(
       cast<ShapedType>(aValue->getType()), cast<ShapedType>(bValue->getType()),
       resultElement);
-  auto matmul = ScaledMatmulOp::create(builder, loc, TypeRange{resultType},
-                                       *aValue, *bValue, bias, residual,
-                                       /*out_scale=*/Value(), Activation::None);
+  auto matmul = ScaledMatmulOp::create(
+      builder, loc, TypeRange{resultType}, *aValue, *bValue, bias, residual,
+      /*out_scale=*/Value(), /*alpha=*/Value(), Activation::None);
   SmallVector<std::string> notes = contraction->notes;
   for (std::string &note : a->notes)
     notes.push_back("a: " + note);

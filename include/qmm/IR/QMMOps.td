@@ -255,16 +255,18 @@ def QMM_ScaledMatmulOp : QMM_Op<"scaled_matmul", [
     Pure, AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
                               ["reifyResultShapes"]>]> {
-  let summary = "activation(A * B^T + bias + residual), quantized or wide.";
+  let summary =
+      "activation(alpha * A * B^T + bias + residual), quantized or wide.";
   let description = [{
     `a` is [batch..., M, K], `b` is [batch..., N, K] or [N, K] for all batches;
-    each is wide or quantized.  `bias` is [N], `residual` has the result's shape.
-    The sum over K is f32 (i32 for int8 by int8), whatever the expressed types
-    say; bias and residual are added before the activation, in f32; the result
-    is rounded once.  A quantized result with one scale takes it from
-    `out_scale`, one with block scales computes them (under `out_scale` as its
-    tensor scale, where the scheme has one).  The second result, if asked for,
-    is max |result| before it is quantized.
+    each is wide, quantized, or raw: codes that are their own values.  `bias` is
+    [N], `residual` has the result's shape; `alpha` is a factor of the sum, 1
+    when absent.  The sum over K is f32 (i32 for int8 by int8), whatever the
+    expressed types say; alpha, bias and residual come before the activation, in
+    f32; the result is rounded once.  A quantized result with one scale takes it
+    from `out_scale`, one with block scales computes them (under `out_scale` as
+    its tensor scale, where the scheme has one).  The second result, if asked
+    for, is max |result| before it is quantized.  An i32 result is the exact sum.
 
     Constraints:
     1. `a` has rank at least 2, and `b` rank 2 or `a`'s.
@@ -275,6 +277,8 @@ def QMM_ScaledMatmulOp : QMM_Op<"scaled_matmul", [
        with a per-tensor scale or a tensor scale; other f32-scaled schemes and
        padded layouts aren't outputs.
     6. With 4-bit operands on both sides, both have the same nibble order.
+    7. A raw operand has a raw one beside it, both i8 or both floats.  The result
+       is i32 exactly where both are raw i8, and then nothing else is given.
 
     ```mlir
     %y = qmm.scaled_matmul %x, %w bias(%bias : tensor<1024xbf16>) {activation = #qmm.activation<relu>}
@@ -283,17 +287,19 @@ def QMM_ScaledMatmulOp : QMM_Op<"scaled_matmul", [
     ```
   }];
   let arguments = (ins
-    QMM_Operand:$a,
-    QMM_Operand:$b,
+    QMM_Factor:$a,
+    QMM_Factor:$b,
     Optional<QMM_WideTensor>:$bias,
     Optional<QMM_WideTensor>:$residual,
     Optional<QMM_ScaleValue>:$out_scale,
+    Optional<QMM_ScaleValue>:$alpha,
     DefaultValuedAttr<QMM_ActivationAttr, "Activation::None">:$activation);
-  let results = (outs QMM_Operand:$result, Optional<QMM_ScaleValue>:$amax);
+  let results = (outs QMM_Product:$result, Optional<QMM_ScaleValue>:$amax);
   let assemblyFormat = [{
     $a `,` $b (`bias` `(` $bias^ `:` type($bias) `)`)?
     (`residual` `(` $residual^ `:` type($residual) `)`)?
     (`out_scale` `(` $out_scale^ `:` type($out_scale) `)`)?
+    (`alpha` `(` $alpha^ `:` type($alpha) `)`)?
     attr-dict `:` type($a) `,` type($b) `->` type($result)
     (`,` type($amax)^)?
   }];

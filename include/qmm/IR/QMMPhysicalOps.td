@@ -149,10 +149,11 @@ def QMM_PhysAmaxOp : QMM_PhysicalOp<"amax"> {
 
 def QMM_PhysScaledMatmulOp : QMM_PhysicalOp<"scaled_matmul", (ins
     DefaultValuedAttr<QMM_ActivationAttr, "Activation::None">:$activation,
-    UnitAttr:$has_bias, UnitAttr:$has_residual, UnitAttr:$has_amax)> {
+    UnitAttr:$has_bias, UnitAttr:$has_residual, UnitAttr:$has_alpha,
+    UnitAttr:$has_amax)> {
   let summary = "`qmm.scaled_matmul` on buffers.";
   let description = [{
-    Input types: a, b, then bias and residual where flagged.  Output types: the
+    Input types: a, b, then bias, residual and alpha (tensor<f32>) where flagged.  Output types: the
     result, then tensor<f32> if `has_amax`.  `out_scale`, where the result's
     scheme needs it, is the last input and in no type list; the result's outputs
     are its physical buffers without it.

@@ -80,6 +80,12 @@ def QMM_Tensor : TypeDef<QMM_Dialect, "QuantizedTensor", [ShapedTypeInterface]> 
 
 def QMM_WideTensor : RankedTensorOf<[F32, BF16, F16]>;
 def QMM_ScaleValue : TensorRankOf<[F32], [0]>;
+// Codes without scales, each worth its own value.
+def QMM_RawTensor : RankedTensorOf<[F8E4M3FN, F8E5M2, I8]>;
+def QMM_Factor : AnyTypeOf<[QMM_WideTensor, QMM_Tensor, QMM_RawTensor],
+                           "wide, quantized or raw tensor">;
+def QMM_Product : AnyTypeOf<[QMM_WideTensor, QMM_Tensor, RankedTensorOf<[I32]>],
+                            "wide, quantized or i32 tensor">;
 def QMM_Operand : AnyTypeOf<[QMM_WideTensor, QMM_Tensor],
                             "wide or quantized tensor">;
 

@@ -202,6 +202,8 @@ struct ConvertScaledMatmul : OpConversionPattern<ScaledMatmulOp> {
       addInput(op.getBias(), adaptor.getBias());
     if (op.getResidual())
       addInput(op.getResidual(), adaptor.getResidual());
+    if (op.getAlpha())
+      addInput(op.getAlpha(), adaptor.getAlpha());
 
     // [batch..., M] are a's and N is b's.
     SmallVector<OpFoldResult> sizes =
@@ -238,6 +240,7 @@ struct ConvertScaledMatmul : OpConversionPattern<ScaledMatmulOp> {
     attributes.set("activation", op.getActivationAttr());
     setFlag(attributes, rewriter, "has_bias", bool(op.getBias()));
     setFlag(attributes, rewriter, "has_residual", bool(op.getResidual()));
+    setFlag(attributes, rewriter, "has_alpha", bool(op.getAlpha()));
     setFlag(attributes, rewriter, "has_amax", bool(op.getAmax()));
     auto physical =
         PhysScaledMatmulOp::create(rewriter, loc, inputs, outputs, inputTypes,

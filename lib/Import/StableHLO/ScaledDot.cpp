@@ -247,7 +247,8 @@ Imported mlir::qmm::createScaledDot(OpBuilder &builder, Operation *op,
     return failure();
   auto product = ScaledMatmulOp::create(
       builder, loc, TypeRange{result}, *a, *b, /*bias=*/Value(),
-      /*residual=*/Value(), /*out_scale=*/Value(), Activation::None);
+      /*residual=*/Value(), /*out_scale=*/Value(), /*alpha=*/Value(),
+      Activation::None);
   Value value = product.getResult();
   if (dot.globalScale && !global && !expressed.isF32()) {
     std::string note;
