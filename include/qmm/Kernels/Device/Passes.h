@@ -27,6 +27,10 @@ inline constexpr llvm::StringLiteral kLaunchAttrName = "qmm.launch";
 /// `@qmm.device` and their launches.
 LogicalResult buildDeviceKernels(ModuleOp module);
 
+/// Moves the outlined kernels of `@qmm.kernels` to `@qmm.device`, a thread a
+/// point.
+LogicalResult moveKernelsToDevice(ModuleOp module);
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "qmm/Kernels/Device/Passes.h.inc"
