@@ -72,8 +72,7 @@ constexpr unsigned kAnyGPU = kSM80 | kSM89 | kSM90 | kSM100 | kSM120;
 constexpr char kAligned[] =
     "K and leading dimensions multiples of 16; TN only, but on sm_100";
 constexpr char kRowwise[] =
-    "K and leading dimensions multiples of 16; TN only; not supported at "
-    "K = 12288 and 28672 with M <= 128";
+    "K and leading dimensions multiples of 16; TN only; K below 12288";
 constexpr char kNoFast[] = "K and leading dimensions multiples of 16; TN only; "
                            "no fast accumulation";
 constexpr char kMX[] = "TN only, but on sm_100 (sm_120 from cuBLAS 13.6, which "
@@ -123,6 +122,10 @@ std::string refuseExtents(const RouteQuery &query) {
   return "";
 }
 
+/// From this K on, cuBLASLt 13.1 has no algorithm for row scales at M <= 128 (K
+/// = 12288 and 28672 were tried; 8192 has one).  M isn't known here.
+constexpr int64_t kRowwiseLimit = 12288;
+
 /// The library's routes for the pair, in the table's order; where there is
 /// none, `reason` says why.
 std::vector<Route> findLibraryRoutes(const RouteQuery &query, const Chip &chip,
@@ -144,6 +147,9 @@ std::vector<Route> findLibraryRoutes(const RouteQuery &query, const Chip &chip,
                spellVersion(query.libraryVersion);
     else if (!refusal.empty())
       reason = refusal;
+    else if (row.modeA == kOuter && query.k >= kRowwiseLimit)
+      reason = "K is " + std::to_string(query.k) +
+               ", for which cuBLASLt has no algorithm with row scales";
     else
       routes.push_back({RouteKind::Library, isSame ? row.modeA : row.modeB,
                         isSame ? row.modeB : row.modeA,
@@ -168,6 +174,11 @@ const std::vector<std::string_view> &qmmrt::getKnownChips() {
 }
 
 bool qmmrt::isKnownChip(std::string_view chip) { return findChip(chip); }
+
+bool qmmrt::isMeasuredChip(std::string_view name) {
+  const Chip *chip = findChip(name);
+  return chip && (chip->arch == kHost || chip->arch == kSM90);
+}
 
 std::vector<Route> qmmrt::queryRoutes(const RouteQuery &query,
                                       std::string *refusal) {

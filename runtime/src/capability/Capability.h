@@ -54,6 +54,9 @@ struct RouteQuery {
 /// Chips of the table: "cpu", "sm_80", "sm_90a", "sm_100f", ...
 const std::vector<std::string_view> &getKnownChips();
 bool isKnownChip(std::string_view chip);
+/// Have the chip's routes and kernels run on such a chip, not only been
+/// assembled for it?
+bool isMeasuredChip(std::string_view chip);
 
 /// The routes for the pair, best first.  Empty when nothing executes it, with
 /// the reason in *refusal (may be null).

@@ -105,6 +105,11 @@ TEST(Capability, Extents) {
   EXPECT_NE(routes[0].reason.find("N is 130"), std::string::npos);
   query.n = 144;
   EXPECT_EQ(queryRoutes(query)[0].kind, RouteKind::Library);
+  query.a = query.b = getScheme("fp8_row");
+  EXPECT_EQ(queryRoutes(query)[0].modeA, 3);
+  query.k = 12288;
+  EXPECT_EQ(queryRoutes(query)[0].modeA, -1);
+  EXPECT_EQ(queryRoutes(query)[0].kind, RouteKind::Library);
 }
 
 TEST(Capability, Chips) {
