@@ -229,6 +229,11 @@ namespace qmmrt::cuda {
   X(CUBLASLT_MATMUL_PREF_MAX_WAVES_COUNT, 9)                                   \
   X(CUBLASLT_MATMUL_PREF_IMPL_MASK, 12)
 
+#define QMM_CUBLASLT_REDUCTION_SCHEMES(X)                                      \
+  X(CUBLASLT_REDUCTION_SCHEME_INPLACE, 1)                                      \
+  X(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE, 2)                                 \
+  X(CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE, 4)
+
 #define QMM_CUBLASLT_ALGO_ATTRIBUTES(X)                                        \
   X(CUBLASLT_ALGO_CONFIG_ID, 0)                                                \
   X(CUBLASLT_ALGO_CONFIG_TILE_ID, 1)                                           \
@@ -280,6 +285,9 @@ enum cublasLtMatmulDescAttribute : int {
 enum cublasLtEpilogue : int { QMM_CUBLASLT_EPILOGUES(QMM_CUDA_ENUMERATOR) };
 enum cublasLtMatmulPreferenceAttribute : int {
   QMM_CUBLASLT_PREFERENCE_ATTRIBUTES(QMM_CUDA_ENUMERATOR)
+};
+enum cublasLtReductionScheme : uint32_t {
+  QMM_CUBLASLT_REDUCTION_SCHEMES(QMM_CUDA_ENUMERATOR)
 };
 enum cublasLtMatmulAlgoConfigAttribute : int {
   QMM_CUBLASLT_ALGO_ATTRIBUTES(QMM_CUDA_ENUMERATOR)

@@ -11,9 +11,34 @@
 //===----------------------------------------------------------------------===//
 #include "cuda/MatmulCache.h"
 
+#include "program/Hash.h"
+
 #include <algorithm>
 
 namespace qmmrt::cuda {
+
+static MatmulKey::Tensor makeKey(const qmm_tensor *tensor) {
+  MatmulKey::Tensor key = {};
+  if (!tensor)
+    return key;
+  key.structSize = tensor->struct_size;
+  key.rank = tensor->rank;
+  std::copy_n(tensor->shape, std::min<uint32_t>(tensor->rank, QMM_MAX_RANK),
+              key.shape);
+  key.scheme = tensor->scheme;
+  key.layout = tensor->layout;
+  return key;
+}
+
+MatmulKey::MatmulKey(const qmm_scaled_matmul_args &args)
+    : a(makeKey(args.a)), b(makeKey(args.b)), d(makeKey(args.d)),
+      bias(makeKey(args.bias)), residual(makeKey(args.residual)),
+      structSize(args.struct_size), activation(args.activation),
+      hasAlpha(args.alpha != nullptr), hasAmax(args.amax != nullptr) {}
+
+size_t MatmulKeyHash::operator()(const MatmulKey &key) const {
+  return size_t(hashBytes(&key, sizeof(key)));
+}
 
 MatmulCache::MatmulCache(std::shared_ptr<Device> device, PlanOptions options,
                          const std::string &folder)
@@ -24,18 +49,19 @@ MatmulCache::MatmulCache(std::shared_ptr<Device> device, PlanOptions options,
 
 Result<std::shared_ptr<const MatmulPlan>>
 MatmulCache::get(const qmm_scaled_matmul_args &args, CUstream stream) {
+  const MatmulKey key(args);
+  // Planning under the lock: the same call isn't timed twice.
+  std::lock_guard<std::mutex> lock(mutex);
+  auto it = plans.find(key);
+  if (it != plans.end()) {
+    it->second.lastUse = ++uses;
+    return it->second.plan;
+  }
   const DeviceProperties &properties = device->getProperties();
   Result<MatmulProblem> problem = describeMatmul(
       args, properties.chip, properties.cublasLtVersion, options);
   if (!problem.ok())
     return problem.getStatus();
-  // Planning under the lock: the same problem isn't timed twice.
-  std::lock_guard<std::mutex> lock(mutex);
-  auto it = plans.find(*problem);
-  if (it != plans.end()) {
-    it->second.lastUse = ++uses;
-    return it->second.plan;
-  }
   Result<bool> capturing = device->isCapturing(stream);
   if (!capturing.ok())
     return capturing.getStatus();
@@ -49,7 +75,7 @@ MatmulCache::get(const qmm_scaled_matmul_args &args, CUstream stream) {
   if (!plan.ok())
     return plan.getStatus();
   evict();
-  plans.emplace(*problem, Slot{*plan, ++uses});
+  plans.emplace(key, Slot{*plan, ++uses});
   return plan;
 }
 

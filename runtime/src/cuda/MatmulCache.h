@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Plans are found by a problem's bytes: no string is built or hashed.
+// Plans are found by the bytes of what was asked: no string is built or hashed,
+// and a call whose plan is there isn't verified again.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QMMRT_CUDA_MATMULCACHE_H
@@ -17,6 +18,28 @@
 
 namespace qmmrt::cuda {
 
+/// All of a call's arguments that a plan depends on, without padding.
+struct MatmulKey {
+  struct Tensor {
+    uint32_t structSize, rank; // 0, 0: absent
+    int64_t shape[QMM_MAX_RANK];
+    qmm_scheme scheme;
+    qmm_layout layout;
+  };
+  Tensor a, b, d, bias, residual;
+  uint32_t structSize, activation, hasAlpha, hasAmax;
+
+  explicit MatmulKey(const qmm_scaled_matmul_args &args);
+  bool operator==(const MatmulKey &other) const {
+    return std::memcmp(this, &other, sizeof(*this)) == 0;
+  }
+};
+static_assert(std::has_unique_object_representations_v<MatmulKey>,
+              "padding would be compared");
+struct MatmulKeyHash {
+  size_t operator()(const MatmulKey &key) const;
+};
+
 class MatmulCache {
 public:
   MatmulCache(std::shared_ptr<Device> device, PlanOptions options,
@@ -25,8 +48,8 @@ public:
   const PlanOptions &getOptions() const { return options; }
   AlgorithmCache &getAlgorithms() { return algorithms; }
 
-  /// The problem's plan, made if it is new; thread-safe.  `stream`: where it
-  /// will run; UNPREPARED if the plan is new and the stream being captured.
+  /// The call's plan, made if it is new; thread-safe.  `stream`: where it will
+  /// run; UNPREPARED if the plan is new and the stream being captured.
   Result<std::shared_ptr<const MatmulPlan>>
   get(const qmm_scaled_matmul_args &args, CUstream stream);
 
@@ -41,7 +64,7 @@ private:
   PlanOptions options;
   AlgorithmCache algorithms;
   std::mutex mutex;
-  std::unordered_map<MatmulProblem, Slot, ProblemHash> plans;
+  std::unordered_map<MatmulKey, Slot, MatmulKeyHash> plans;
   uint64_t uses = 0;
 };
 

@@ -152,6 +152,10 @@ findAlgorithms(const Device &device, const MatmulProblem &problem,
                                                        &value, sizeof(value));
   };
   prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, problem.workspaceBytes);
+  // Parts of a sum stay f32: they aren't added in the result's type.
+  prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+         uint32_t(CUBLASLT_REDUCTION_SCHEME_INPLACE |
+                  CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
   for (auto attribute : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
                          CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
                          CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,

@@ -16,6 +16,7 @@
 #include "numerics/Elements.h"
 #include "numerics/MatmulArguments.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -108,6 +109,7 @@ private:
   Status chooseModes();
   Status checkScaleLayout(const qmm_tensor &tensor, const char *what,
                           int32_t mode) const;
+  Status padRows();
   Status checkResult();
   Status checkEpilogue();
   Status chooseAlpha();
@@ -159,6 +161,8 @@ Status Describer::run() {
     return Status();
   }
   problem.work = MatmulWork::Multiply;
+  if (Status s = padRows(); !s.ok())
+    return s;
 
   auto perRow = [](const TensorExtents &tensor, uint32_t element) {
     return tensor.rowBytes * 8 / getBitWidth(qmm_dtype(element));
@@ -284,6 +288,28 @@ Status Describer::checkScaleLayout(const qmm_tensor &tensor, const char *what,
     return refuse(std::string(getModeName(mode)) + " scales are laid out " +
                   name + ", found " + what + "'s " +
                   std::to_string(layout.scales));
+  return Status();
+}
+
+/// VEC128 scales of a number of rows that isn't a multiple of 4 have no
+/// algorithm (sm_90, 13.1.0): where a, d and the residual store that many, the
+/// pad rows are multiplied too.
+Status Describer::padRows() {
+  if (problem.modeB == CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F &&
+      problem.n % 4 != 0)
+    return refuse("VEC128_32F scales take rows in fours, found N = " +
+                  std::to_string(problem.n));
+  if (problem.modeA != CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F ||
+      problem.m % 4 == 0)
+    return Status();
+  const int64_t padded = (problem.m + 3) / 4 * 4;
+  if (extents.a.storageOuter < padded || extents.d.storageOuter < padded ||
+      args.a->layout.scale_pad % 4 != 0 || args.a->layout.scale_pad == 0 ||
+      (args.residual && extents.residual.storageOuter < padded))
+    return refuse("VEC128_32F scales take rows in fours, or storage of a, its "
+                  "scales, the residual and d padded to them; found M = " +
+                  std::to_string(problem.m));
+  problem.m = padded;
   return Status();
 }
 
@@ -441,10 +467,16 @@ Status Describer::checkAlignment() {
   };
   const bool isFP4 = problem.typeA == CUDA_R_4F_E2M1;
   const int64_t multiple = isInteger ? 4 : isFP4 ? 32 : 16;
-  const int64_t resultMultiple =
-      isInteger
-          ? 4
-          : 16 * 8 / int64_t(getBitWidth(qmm_dtype(args.d->scheme.element)));
+  const auto elementsOf16Bytes = [](const qmm_tensor &tensor) {
+    return 16 * 8 / int64_t(getBitWidth(qmm_dtype(tensor.scheme.element)));
+  };
+  int64_t resultMultiple = isInteger ? 4 : elementsOf16Bytes(*args.d);
+  // Documented are 16 bytes; an H100 is right with any even N as well.
+  const bool isHalf =
+      problem.typeD == CUDA_R_16BF || problem.typeD == CUDA_R_16F;
+  if (chip == "sm_90" && isHalf && version >= 130000 &&
+      problem.modeA == CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F)
+    resultMultiple = 2;
   if (Status s = check("K", problem.k, multiple); !s.ok())
     return s;
   if (Status s = check("a's row pitch", problem.lda, multiple); !s.ok())
@@ -456,10 +488,9 @@ Status Describer::checkAlignment() {
   if (Status s = check("d's row pitch", problem.ldd, resultMultiple); !s.ok())
     return s;
   if (args.residual)
-    if (Status s = check(
-            "the residual's row pitch", problem.ldc,
-            16 * 8 /
-                int64_t(getBitWidth(qmm_dtype(args.residual->scheme.element))));
+    if (Status s =
+            check("the residual's row pitch", problem.ldc,
+                  std::min(resultMultiple, elementsOf16Bytes(*args.residual)));
         !s.ok())
       return s;
   if (isFP4)

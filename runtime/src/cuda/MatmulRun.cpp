@@ -58,13 +58,19 @@ Status runMatmul(const Device &device, const MatmulPlan &plan,
   const void *a = buffers.a.data, *b = buffers.b.data;
   if (problem.hasZeroOperands)
     a = b = PlanAccess::zeros(plan);
-  const void *c = problem.hasResidual ? buffers.residual : buffers.d;
+  // Without a residual d stands in, but for an FP8 one, whose type isn't C's.
+  const void *c = problem.hasResidual ? buffers.residual
+                  : problem.isNarrow  ? nullptr
+                                      : buffers.d;
   const void *bias = problem.biasType != -1 ? buffers.bias : a;
   const struct {
     const void *pointer;
     const char *what;
-  } aligned[] = {
-      {a, "a"}, {b, "b"}, {buffers.d, "d"}, {c, "residual"}, {bias, "bias"}};
+  } aligned[] = {{a, "a"},
+                 {b, "b"},
+                 {buffers.d, "d"},
+                 {problem.hasResidual ? c : a, "residual"},
+                 {bias, "bias"}};
   for (const auto &item : aligned)
     if (!item.pointer ||
         (uintptr_t(item.pointer) & (problem.alignment - 1)) != 0)

@@ -126,6 +126,26 @@ TEST_F(MatmulArguments, Types) {
   expectPlanRefused("residual: scheme is fp8");
 }
 
+TEST_F(MatmulArguments, IntegerResults) {
+  d.desc.scheme.element = QMM_DTYPE_I32;
+  expectPlanRefused("a: scheme is bf16, expected raw i8 for an i32 result");
+  a.desc.scheme.element = QMM_DTYPE_I8;
+  b.desc.scheme = a.desc.scheme;
+  b.desc.layout = {};
+  expectPlanRefused("bias is given, expected none for an i32 result");
+  args.bias = nullptr;
+  args.alpha = &amax;
+  expectPlanRefused("alpha is given");
+  d.desc.scheme.element = QMM_DTYPE_I8;
+  expectPlanRefused("d: scheme is i8, expected a scheme, f32, bf16, f16 or raw "
+                    "e4m3, e5m2 or i32");
+}
+
+TEST_F(MatmulArguments, AStreamIsAGpus) {
+  args.stream = this;
+  expectPlanRefused("stream is given, expected NULL on the CPU");
+}
+
 TEST_F(MatmulArguments, Pointers) {
   b.desc.scale = nullptr;
   expectRefused("b: scale is NULL");
@@ -147,6 +167,9 @@ TEST_F(MatmulArguments, Overlaps) {
   expectRefused("amax overlaps d: data");
   args.amax = &b.tensorScale;
   expectRefused("amax overlaps b: tensor_scale");
+  args.alpha = args.amax = &amax;
+  expectRefused("amax overlaps alpha");
+  args.alpha = nullptr;
   args.amax = &amax;
   args.workspace = d.data.data();
   args.workspace_bytes = 1;

@@ -41,6 +41,7 @@ struct Call {
   const TestTensor *bias = nullptr, *residual = nullptr;
   qmm_activation activation = QMM_ACTIVATION_NONE;
   float *amax = nullptr;
+  const float *alpha = nullptr;
 };
 
 /// Runs with exactly the workspace asked for, after filling d with garbage.
@@ -54,6 +55,7 @@ void run(qmm_context *context, const Call &call, TestTensor &d) {
   args.residual = call.residual ? &call.residual->desc : nullptr;
   args.d = &d.desc;
   args.amax = call.amax;
+  args.alpha = call.alpha;
   size_t bytes = 0;
   ASSERT_EQ(qmm_scaled_matmul_workspace(context, &args, &bytes), QMM_STATUS_OK)
       << qmm_last_error();
@@ -194,6 +196,97 @@ TEST_P(Matmul, EveryDepth) {
                    multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE),
                    std::string(name) + " K " + std::to_string(k));
       }
+  }
+}
+
+qmm_scheme getRaw(qmm_dtype element) {
+  return makeScheme(element, QMM_DTYPE_NONE, 0, 0, false);
+}
+
+TEST_P(Matmul, RawCodesAreTheirValues) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(5);
+  for (qmm_dtype element : {QMM_DTYPE_E4M3, QMM_DTYPE_E5M2, QMM_DTYPE_I8})
+    for (const char *other : {"bf16", "fp8_row", "raw"})
+      for (int64_t m : {1, 3, 13}) {
+        TestTensor a({m, 96}, getRaw(element));
+        TestTensor b({37, 96}, std::strcmp(other, "raw") == 0
+                                   ? getRaw(element)
+                                   : getScheme(other));
+        TestTensor d({m, 37}, getScheme("f32"));
+        a.fill(random);
+        b.fill(random);
+        run(context.get(), {&a, &b}, d);
+        checkClose(d,
+                   multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE),
+                   std::string("raw x ") + other);
+      }
+}
+
+TEST_P(Matmul, IntegerResultsAreExact) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(6);
+  // 1100 and more products of 2^14 pass 2^24.
+  for (int64_t k : {0, 20, 1100, 3000})
+    for (int64_t m : {1, 3, 13, 200}) {
+      TestTensor a({m, k}, getRaw(QMM_DTYPE_I8));
+      TestTensor b({37, k}, getRaw(QMM_DTYPE_I8));
+      TestTensor d({m, 37}, getRaw(QMM_DTYPE_I32));
+      for (uint8_t &byte : a.data)
+        byte = uint8_t(random() % 4 ? 0x80 : random());
+      for (uint8_t &byte : b.data)
+        byte = uint8_t(random() % 4 ? 0x80 : random());
+      run(context.get(), {&a, &b}, d);
+      for (int64_t i = 0; i < m * 37; ++i) {
+        int32_t expected = 0, got;
+        for (int64_t j = 0; j < k; ++j)
+          expected += int8_t(a.data[size_t(i / 37 * k + j)]) *
+                      int8_t(b.data[size_t(i % 37 * k + j)]);
+        std::memcpy(&got, d.data.data() + i * 4, 4);
+        ASSERT_EQ(got, expected) << "M " << m << ", K " << k << " at " << i;
+      }
+    }
+}
+
+TEST_P(Matmul, AlphaMultipliesTheSumOnly) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(7);
+  const float alpha = -0.75f;
+  for (const char *scheme : {"fp8", "nvfp4", "int8_row"})
+    for (int64_t m : {1, 13}) {
+      TestTensor a({m, 96}, getScheme("bf16"));
+      TestTensor b({37, 96}, getScheme(scheme),
+                   getPlainLayout(getScheme(scheme)));
+      TestTensor bias({37}, getScheme("f32")), d({m, 37}, getScheme("f32"));
+      TestTensor residual({m, 37}, getScheme("f32"));
+      for (TestTensor *tensor : {&a, &b, &bias, &residual})
+        tensor->fill(random);
+      Call call = {&a, &b, &bias, &residual};
+      call.alpha = &alpha;
+      run(context.get(), call, d);
+      Product expected =
+          multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE);
+      for (int64_t i = 0; i < m * 37; ++i) {
+        double &value = expected.values[size_t(i)];
+        value = alpha * value + bias.get(0, 0, i % 37) +
+                residual.get(0, i / 37, i % 37);
+        expected.magnitudes[size_t(i)] += 8;
+      }
+      checkClose(d, expected, scheme);
+    }
+}
+
+TEST_P(Matmul, RowScalesOfABatch) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(8);
+  for (const char *scheme : {"fp8_row", "fp8_1x128"}) {
+    TestTensor a({3, 5, 256}, getScheme(scheme));
+    TestTensor b({37, 256}, getScheme("bf16")), d({3, 5, 37}, getScheme("f32"));
+    a.fill(random);
+    b.fill(random);
+    run(context.get(), {&a, &b}, d);
+    checkClose(d, multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE),
+               scheme);
   }
 }
 
