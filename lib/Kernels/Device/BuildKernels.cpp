@@ -14,6 +14,7 @@
 #include "Builders.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "qmm/Kernels/Device/Passes.h"
 

@@ -135,6 +135,19 @@ Value mlir::qmm::widen(Emitter &e, Type wide, ArrayRef<Value> raw) {
   return halves.size() == 1 ? halves[0] : concat(e, halves[0], halves[1]);
 }
 
+Value mlir::qmm::widenSigns(Emitter &e, Type wide, ArrayRef<Value> raw) {
+  int64_t count = getChunkSize(wide);
+  VectorType bits = e.vectorOf(count, e.getI32Type());
+  // Widening makes NaNs of f16 positive.
+  if (!wide.isF16())
+    return e.bitcast(bits, widen(e, wide, raw));
+  VectorType halves = e.vectorOf(count / 2, e.getI16Type());
+  Value elements =
+      concat(e, e.bitcast(halves, raw[0]), e.bitcast(halves, raw[1]));
+  return arith::ShLIOp::create(e, arith::ExtUIOp::create(e, bits, elements),
+                               e.constant(bits, 16));
+}
+
 Value mlir::qmm::widenMagnitude(Emitter &e, Type wide, Value bits) {
   if (wide.isBF16()) {
     bits = arith::ExtUIOp::create(e, e.getI32Type(), bits);

@@ -51,6 +51,9 @@ Raw loadChunk(KernelBody &e, Value buffer, Value row, const Span &span);
 /// Elements of a chunk as vector<?xf32>, exactly.
 Value widen(Emitter &e, Type wide, ArrayRef<Value> raw);
 
+/// vector<?xi32> with the elements' signs on top, those of NaNs too.
+Value widenSigns(Emitter &e, Type wide, ArrayRef<Value> raw);
+
 /// Bits of the largest |element|, as f32; NaN, as 0x7FC00000, if one is NaN.
 Value getMagnitude(Emitter &e, Type wide, ArrayRef<Value> raw);
 /// From the largest bits of elements with the signs cleared.

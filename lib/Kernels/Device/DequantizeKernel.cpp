@@ -21,21 +21,6 @@
 using namespace mlir;
 using namespace mlir::qmm;
 
-/// lhs * rhs with NaNs as the host makes them: that of the left, else of the
-/// right, quiet; else, of infinity and zero, a negative one.
-static Value multiplyLikeHost(Emitter &e, Value lhs, Value rhs) {
-  auto type = cast<VectorType>(lhs.getType());
-  VectorType bits = e.vectorOf(type.getNumElements(), e.getI32Type());
-  Value product = arith::MulFOp::create(e, lhs, rhs);
-  Value quiet = e.constant(bits, 0x00400000);
-  Value source = e.select(e.isNaN(rhs), e.bitcast(bits, rhs),
-                          e.constant(bits, 0xFFC00000));
-  source = e.select(e.isNaN(lhs), e.bitcast(bits, lhs), source);
-  source = arith::OrIOp::create(e, source, quiet);
-  return e.bitcast(
-      type, e.select(e.isNaN(product), source, e.bitcast(bits, product)));
-}
-
 /// Rounded to `wide`, with the sign and the leading bits of a NaN.
 static Value roundLikeHost(Emitter &e, Type wide, Value values) {
   auto type = cast<VectorType>(values.getType());
@@ -59,7 +44,9 @@ static Value roundLikeHost(Emitter &e, Type wide, Value values) {
 }
 
 /// The rounded products of a chunk.
-static Value scaleAndRound(Emitter &e, Type wide, Value values, Value factor) {
+static Value scaleAndRound(Emitter &e, Type wide, const TensorShape &shape,
+                           Value codes, Value factor) {
+  Value values = e.decode(codes, shape.element, shape.layout.getNibbles());
   auto type = cast<VectorType>(values.getType());
   int64_t count = type.getNumElements();
   VectorType wides = e.vectorOf(count, wide);
@@ -72,7 +59,10 @@ static Value scaleAndRound(Emitter &e, Type wide, Value values, Value factor) {
   return e.choose(
       e.isNaN(sum), wides,
       [&](Emitter &) -> SmallVector<Value> {
-        Value exact = multiplyLikeHost(e, values, factors);
+        Value exact = multiplyLikeHost(
+            e,
+            decodeLikeHost(e, codes, shape.element, shape.layout.getNibbles()),
+            factors);
         return {wide.isF32() ? exact : roundLikeHost(e, wide, exact)};
       },
       [&](Emitter &) -> SmallVector<Value> {
@@ -139,9 +129,7 @@ void mlir::qmm::buildDequantize(Emitter &caller, KernelLibrary &library,
               memref::LoadOp::create(e, e.buffer(2), ValueRange(e.index(0)));
         Value factor = loadFactors(e, rules, shape, e.buffer(1), tensorScale,
                                    span, chunk, matrix, row);
-        Value values =
-            e.decode(codes, shape.element, shape.layout.getNibbles());
-        storeWide(e, scaleAndRound(e, wide, values, factor),
+        storeWide(e, scaleAndRound(e, wide, shape, codes, factor),
                   e.buffer(buffers.size() - 1), to, span);
       });
 }

@@ -24,6 +24,8 @@ namespace {
 
 /// Chunks that a thread keeps in registers at most.
 constexpr int64_t kMaxHeldChunks = 8;
+/// Chunks of a thread where the scales are known: loads in flight.
+constexpr int64_t kPointwiseChunks = 2;
 
 class QuantizeBuilder {
 public:
@@ -167,7 +169,7 @@ void QuantizeBuilder::launchAll(
     if (source.isSmall()) {
       // A block for each scale has as many threads as it needs, or a few more.
       if (own.itemsPerBlock > 1)
-        own.itemsPerBlock = kWholeThreads;
+        own.itemsPerBlock *= kWholeThreads / own.threads;
       own.threads = kWholeThreads;
     }
     launch(kind, own, extent, &source, body);
@@ -219,7 +221,7 @@ void QuantizeBuilder::run() {
     // An empty tensor has a scale.
     if (!scaleGiven)
       extent = caller.max(extent, caller.index(1));
-    return launchAll("pointwise", {256, 256}, extent,
+    return launchAll("pointwise", {256, 256 * kPointwiseChunks}, extent,
                      [&](KernelBody &e, const TensorShape &shape) {
                        emitPointwise(e, shape);
                      });
@@ -291,7 +293,7 @@ Raw QuantizeBuilder::load(KernelBody &e, const TensorShape &shape,
 void QuantizeBuilder::store(KernelBody &e, const TensorShape &shape,
                             ArrayRef<Value> raw, Value factor, Value magnitude,
                             const Span &span, Value matrix, Value row) {
-  Value codes = rules.encode(e, widen(e, rules.wide, raw), factor, magnitude);
+  Value codes = rules.encode(e, raw, factor, magnitude);
   Value at =
       e.mul(e.add(e.mul(matrix, shape.storedOuter(e)), row), shape.rowBytes(e));
   storeCodes(e, codes, e.buffer(1), at, span, shape.codesPerByte());
@@ -374,28 +376,39 @@ Value QuantizeBuilder::storeScale(KernelBody &e, const TensorShape &shape,
 //===----------------------------------------------------------------------===//
 
 void QuantizeBuilder::emitPointwise(KernelBody &e, const TensorShape &shape) {
-  Value item = e.add(e.mul(getBlock(e), e.threads()), e.thread());
   Value chunks = e.ceilDiv(shape.storedK(e), chunk);
-  Value matrix = e.index(0), row = e.index(0), column = item;
-  if (getStatic(shape.outer) != 1) {
-    row = e.div(item, chunks);
-    column = e.rem(item, chunks);
+  Value start =
+      e.add(e.mul(getBlock(e), kPointwiseChunks * e.threads()), e.thread());
+  SmallVector<Span> spans;
+  SmallVector<Raw> raws;
+  SmallVector<Value> matrices, rows;
+  for (int64_t i = 0; i < kPointwiseChunks; ++i) {
+    Value item = e.add(start, i * e.threads());
+    Value matrix = e.index(0), row = e.index(0), column = item;
+    if (getStatic(shape.outer) != 1) {
+      row = e.div(item, chunks);
+      column = e.rem(item, chunks);
+    }
+    if (getStatic(shape.batch) != 1) {
+      matrix = e.div(row, shape.storedOuter(e));
+      row = e.rem(row, shape.storedOuter(e));
+    }
+    spans.push_back(
+        getSpan(e, shape, row, e.mul(column, chunk), e.less(item, e.extent())));
+    // Before anything that waits.
+    raws.push_back(load(e, shape, spans.back(), matrix, row));
+    matrices.push_back(matrix);
+    rows.push_back(row);
   }
-  if (getStatic(shape.batch) != 1) {
-    matrix = e.div(row, shape.storedOuter(e));
-    row = e.rem(row, shape.storedOuter(e));
-  }
-  Span span =
-      getSpan(e, shape, row, e.mul(column, chunk), e.less(item, e.extent()));
-  // Before anything that waits.
-  Raw raw = load(e, shape, span, matrix, row);
   emitTensorWide(e);
-  Value factor = wholeScale.factor;
-  if (!rules.hasWholeBlocks)
-    factor = loadFactors(e, rules, shape, e.buffer(2), tensorScale, span, chunk,
-                         matrix, row);
-  store(e, shape, raw, factor, getMagnitude(e, rules.wide, raw), span, matrix,
-        row);
+  for (int64_t i = 0; i < kPointwiseChunks; ++i) {
+    Value factor = wholeScale.factor;
+    if (!rules.hasWholeBlocks)
+      factor = loadFactors(e, rules, shape, e.buffer(2), tensorScale, spans[i],
+                           chunk, matrices[i], rows[i]);
+    store(e, shape, raws[i], factor, getMagnitude(e, rules.wide, raws[i]),
+          spans[i], matrices[i], rows[i]);
+  }
 }
 
 //===----------------------------------------------------------------------===//

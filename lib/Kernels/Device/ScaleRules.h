@@ -50,11 +50,23 @@ struct ScaleRules {
 
   /// The codes of a chunk as words of i32.  `factor` is f32, or a vector of one
   /// for each element.  `magnitude` is the chunk's own.
-  Value encode(Emitter &e, Value values, Value factor, Value magnitude) const;
+  Value encode(Emitter &e, ArrayRef<Value> raw, Value factor,
+               Value magnitude) const;
 
 private:
   Value roundTensorWide(Emitter &e, Value scale) const;
+  Value encodeWithNaNs(Emitter &e, ArrayRef<Value> raw, Value values,
+                       Value factors) const;
 };
+
+/// qmm.decode with the signs of NaN codes.
+Value decodeLikeHost(Emitter &e, Value codes, Type element,
+                     NibbleOrder nibbles = NibbleOrder::None);
+
+/// lhs * rhs, scalars or vectors of f32, with the NaN that the host makes: the
+/// left one, else the right one, quiet; else, of infinity and zero, a negative
+/// one.
+Value multiplyLikeHost(Emitter &e, Value lhs, Value rhs);
 
 /// The factor that the elements of a chunk are divided by or multiplied with,
 /// or a vector of one for each where they are in several blocks; 1 for what

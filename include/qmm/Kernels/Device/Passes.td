@@ -75,9 +75,9 @@ def BuildDeviceKernels : Pass<"qmm-build-device-kernels", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = [
     "::mlir::qmm::QMMDialect", "::mlir::arith::ArithDialect",
-    "::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
-    "::mlir::vector::VectorDialect"];
+    "::mlir::gpu::GPUDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
 def KernelsToDevice : Pass<"qmm-kernels-to-device", "::mlir::ModuleOp"> {
