@@ -86,9 +86,7 @@ ScaleRules::Scale ScaleRules::choose(Emitter &e, Value amax,
     Value wanted =
         relativeTo(divideKeepingNaN(e, amax, e.f32(getMaxFinite(element))));
     if (isa<Float8E4M3FNType>(scale)) {
-      Value code =
-          EncodeOp::create(e, e.vectorOf(1, e.getI8Type()), e.splat(wanted, 1),
-                           TypeAttr::get(scale), NibbleOrder::None);
+      Value code = e.encode(e.splat(wanted, 1), scale);
       result.stored = vector::ExtractOp::create(e, code, 0);
       value = decodeScale(e, scale, result.stored);
     } else {
@@ -174,8 +172,7 @@ Value ScaleRules::encode(Emitter &e, Value values, Value factor,
     quotients =
         arith::SelectOp::create(e, zero, e.splat(e.f32(0), count), quotients);
   }
-  Value encoded =
-      EncodeOp::create(e, codeType, quotients, TypeAttr::get(element), nibbles);
+  Value encoded = e.encode(quotients, element, nibbles);
   Value codes = e.bitcast(words, encoded);
 
   if (isa<Float8E4M3FNType, Float8E5M2Type>(element)) {

@@ -45,6 +45,10 @@ void populateLowerConversionsPatterns(RewritePatternSet &patterns,
 /// Applies these under `root`, then expands what converts small floats.
 void lowerConversions(Operation *root, ConversionFeatures features);
 
+/// Moves the outlined kernels of `@qmm.kernels` to `@qmm.device`, a thread a
+/// point.
+LogicalResult moveKernelsToDevice(ModuleOp module);
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "qmm/Kernels/Device/Passes.h.inc"

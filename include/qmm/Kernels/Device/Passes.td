@@ -145,4 +145,71 @@ def DeviceToPTX : Pass<"qmm-device-to-ptx", "::mlir::ModuleOp"> {
            "The program; none: on PATH, or in bin of CUDA_PATH or CUDA_HOME">];
 }
 
+def KernelsToDevice : Pass<"qmm-kernels-to-device", "::mlir::ModuleOp"> {
+  let summary = "Outlined kernels become GPU kernels, a thread a point";
+  let description = [{
+    Moves every function of `@qmm.kernels`, which `--qmm-outline-kernels{points}`
+    has made, to the `gpu.module @qmm.device`: the range [begin, end) becomes the
+    thread's number and the next, guarded by the extent.  Blocks have 256
+    threads.  Constant globals and launches follow.
+
+    Running it again changes nothing.
+
+    Before:
+    ```mlir
+    module {
+      func.func @main(%x: memref<?xf32>, %n: index) {
+        qmm.launch @qmm.kernels::@clear(%x : memref<?xf32>) integers() extent(%n)
+        return
+      }
+      module @qmm.kernels {
+        func.func @clear(%x: memref<?xf32>, %begin: index, %end: index) {
+          %zero = arith.constant 0.0 : f32
+          %c1 = arith.constant 1 : index
+          scf.for %i = %begin to %end step %c1 {
+            memref.store %zero, %x[%i] : memref<?xf32>
+          }
+          return
+        }
+      }
+    }
+    ```
+    After:
+    ```mlir
+    module attributes {gpu.container_module} {
+      func.func @main(%x: memref<?xf32>, %n: index) {
+        qmm.launch @qmm.device::@clear(%x : memref<?xf32>) integers() extent(%n)
+        return
+      }
+      gpu.module @qmm.device {
+        gpu.func @clear(%x: memref<?xf32>, %extent: index) kernel
+            attributes {qmm.launch = {threads = 256 : i64, items_per_block = 256 : i64,
+                                      shared_bytes = 0 : i64, blocks_per_sm = 0 : i64,
+                                      cooperative = false}} {
+          %zero = arith.constant 0.0 : f32
+          %c1 = arith.constant 1 : index
+          %c256 = arith.constant 256 : index
+          %block = gpu.block_id x
+          %thread = gpu.thread_id x
+          %first = arith.muli %block, %c256 : index
+          %begin = arith.addi %first, %thread : index
+          %end = arith.addi %begin, %c1 : index
+          %inside = arith.cmpi ult, %begin, %extent : index
+          scf.if %inside {
+            scf.for %i = %begin to %end step %c1 {
+              memref.store %zero, %x[%i] : memref<?xf32>
+            }
+          }
+          gpu.return
+        }
+      }
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::qmm::QMMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
 #endif // QMM_KERNELS_DEVICE_PASSES_TD
