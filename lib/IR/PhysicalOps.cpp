@@ -355,6 +355,10 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
                          << ", expected a function of the module @"
                          << QMMDialect::kKernelsModule << " or @"
                          << QMMDialect::kDeviceModule;
+  if (!isHost && !function->hasAttr(QMMDialect::kLaunchAttr))
+    return emitOpError() << "kernel " << kernel << " has no attribute '"
+                         << QMMDialect::kLaunchAttr
+                         << "', expected one that says how it is launched";
   SmallVector<Type> expected(getBuffers().getTypes());
   // The integers, then begin and end, or the extent.
   expected.append(getIntegers().size() + (isHost ? 2 : 1),
