@@ -13,6 +13,7 @@
 #include "capability/Capability.h"
 #include "qmm/Import/Passes.h"
 #include "qmm/InitAllDialects.h"
+#include "qmm/Kernels/Device/Codegen.h"
 #include "qmm/Kernels/Host/Codegen.h"
 #include "qmm/Pipelines/Stages.h"
 #include "qmm/Plan/Passes.h"
@@ -41,7 +42,7 @@ using namespace mlir::qmm;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Emit { Artifact, MLIR, LLVM, Object };
+enum class Emit { Artifact, MLIR, LLVM, Object, PTX, Cubin };
 } // namespace
 
 static cl::OptionCategory category("quant-compile options");
@@ -83,7 +84,10 @@ static cl::opt<Emit> emitKind(
                clEnumValN(Emit::LLVM, "llvm",
                           "LLVM IR that calls the runtime's C API"),
                clEnumValN(Emit::Object, "object",
-                          "the same as a relocatable object")),
+                          "the same as a relocatable object"),
+               clEnumValN(Emit::PTX, "ptx", "the GPU kernels as text"),
+               clEnumValN(Emit::Cubin, "cubin",
+                          "the GPU kernels as machine code (needs ptxas)")),
     cl::init(Emit::Artifact), cl::cat(category));
 static cl::opt<bool> emitBytecode("emit-bytecode",
                                   cl::desc("With MLIR: write bytecode"),
@@ -229,6 +233,29 @@ static LogicalResult writeReport(ModuleOp module) {
   });
 }
 
+static LogicalResult emitDeviceCode(ModuleOp module, DeviceCodeFormat format) {
+  SmallVector<StringRef> chips = getTargetChips(module);
+  auto kernels =
+      module.lookupSymbol<gpu::GPUModuleOp>(QMMDialect::kDeviceModule);
+  if (chips.size() != 1 || !kernels) {
+    fail(chips.size() != 1
+             ? "--emit=ptx and --emit=cubin take one --target"
+             : "the program has no GPU kernels (--target=" + chips.front() +
+                   "): cuBLASLt runs all of it, or the CPU");
+    return failure();
+  }
+  DeviceCodegenOptions options;
+  options.format = format;
+  FailureOr<SmallVector<DeviceCode>> codes =
+      compileDeviceKernels(kernels, chips, options);
+  if (failed(codes))
+    return failure();
+  return writeOutput(outputPath, [&](llvm::raw_ostream &os) {
+    for (const DeviceCode &code : *codes)
+      os << code.bytes;
+  });
+}
+
 static LogicalResult emitOutput(ModuleOp module) {
   switch (emitKind) {
   case Emit::MLIR:
@@ -273,6 +300,11 @@ static LogicalResult emitOutput(ModuleOp module) {
     return writeOutput(outputPath,
                        [&](llvm::raw_ostream &os) { os << *object; });
   }
+  case Emit::PTX:
+  case Emit::Cubin:
+    return emitDeviceCode(module, emitKind == Emit::PTX
+                                      ? DeviceCodeFormat::PTX
+                                      : DeviceCodeFormat::Cubin);
   }
   llvm_unreachable("covered switch");
 }
@@ -312,6 +344,7 @@ int main(int argc, char **argv) {
   registerAllExtensions(registry);
   registerAllQMMDialects(registry);
   registerHostCodegenDialects(registry);
+  registerDeviceCodegenDialects(registry);
   MLIRContext context(registry);
   // Foreign dialects parse, so that they can be refused by name and place.
   context.allowUnregisteredDialects();
