@@ -46,6 +46,8 @@ struct RouteQuery {
   qmm_scheme a, b;
   /// major * 10000 + minor * 100 + patch of cuBLASLt; 0: the newest known.
   unsigned libraryVersion = 0;
+  /// Elements times scales are rounded before they are multiplied.
+  bool roundsOperands = false;
 };
 
 /// Chips of the table: "cpu", "sm_80", "sm_90a", "sm_100f", ...

@@ -81,6 +81,8 @@ struct Planner {
   }
 
   Status verify();
+  Status verifyPrecision(uint32_t precision, Operand &operand,
+                         const char *what);
   Status verifyShapes();
   void mergeBatches();
   Status layOut(unsigned numWorkers);
@@ -109,6 +111,22 @@ Status Planner::verify() {
                      std::to_string(tensor->rank) + ", expected at least 2");
   }
   return verifyShapes();
+}
+
+Status Planner::verifyPrecision(uint32_t precision, Operand &operand,
+                                const char *what) {
+  if (precision == QMM_DTYPE_NONE || precision == QMM_DTYPE_F32)
+    return Status();
+  if (precision != QMM_DTYPE_BF16 && precision != QMM_DTYPE_F16)
+    return invalid("args: " + std::string(what) + "_precision is " +
+                   std::to_string(precision) +
+                   ", expected 0, f32, bf16 or f16");
+  if (isWide(operand.scheme))
+    return invalid("args: " + std::string(what) +
+                   "_precision is given, expected 0: " + what + " is wide, " +
+                   describeScheme(operand.scheme));
+  operand.precision = qmm_dtype(precision);
+  return Status();
 }
 
 Status Planner::verifyShapes() {
@@ -158,6 +176,10 @@ Status Planner::verifyShapes() {
   plan.a = Operand(ta, a);
   plan.b = Operand(tb, b);
   plan.b.isShared = tb.rank == 2;
+  if (Status s = verifyPrecision(args.a_precision, plan.a, "a"); !s.ok())
+    return s;
+  if (Status s = verifyPrecision(args.b_precision, plan.b, "b"); !s.ok())
+    return s;
   plan.d = detail::View{args.d->scheme, args.d->layout, d,
                         nullptr,        nullptr,        nullptr};
   plan.activation = qmm_activation(args.activation);
@@ -178,7 +200,8 @@ Status Planner::verifyShapes() {
   plan.k = a.k;
   plan.isExactInt = plan.a.element() == QMM_DTYPE_I8 &&
                     plan.b.element() == QMM_DTYPE_I8 && !plan.a.hasBlocksInK &&
-                    !plan.b.hasBlocksInK;
+                    !plan.b.hasBlocksInK && !plan.a.isRounded() &&
+                    !plan.b.isRounded();
   return Status();
 }
 
@@ -214,6 +237,7 @@ Status Planner::layOut(unsigned numWorkers) {
   plan.workers = std::max(1u, numWorkers);
   plan.isSmall = plan.m <= kSmallRows;
   plan.isFused = plan.isSmall && getSimdTarget() != SimdTarget::Scalar &&
+                 !plan.b.isRounded() &&
                  isFusedDot(plan.b.element(),
                             plan.b.hasBlocksInK ? plan.b.scheme.block_k : 0);
   plan.isFixed = plan.isFused && plan.b.element() == QMM_DTYPE_E2M1 &&
