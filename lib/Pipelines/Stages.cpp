@@ -66,10 +66,14 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     break;
   }
   case Stage::Recognized: {
+    RecognizeContractionsOptions recognize;
+    recognize.roundings = options.roundings;
+    FuseEpilogueOptions fuse;
+    fuse.roundings = options.roundings;
     OpPassManager &functions = pm.nest<func::FuncOp>();
-    functions.addPass(createRecognizeContractions());
+    functions.addPass(createRecognizeContractions(recognize));
     functions.addPass(createRecognizeDynamicQuantization());
-    functions.addPass(createFuseEpilogue());
+    functions.addPass(createFuseEpilogue(fuse));
     functions.addPass(createCanonicalizerPass());
     functions.addPass(createCSEPass());
     break;
@@ -126,7 +130,13 @@ struct StagePipelineOptions : PassPipelineOptions<StagePipelineOptions> {
       *this, "constant-threshold",
       llvm::cl::desc("Largest constant, in bytes, that stays inline"),
       llvm::cl::init(1024)};
-  PipelineOptions get() const { return {activations, constantThreshold}; }
+  Option<Roundings> roundings{
+      *this, "roundings",
+      llvm::cl::desc("What becomes of roundings to bf16 and f16"),
+      llvm::cl::init(Roundings::Relax), getRoundingsValues()};
+  PipelineOptions get() const {
+    return {activations, constantThreshold, roundings};
+  }
 };
 
 struct WholePipelineOptions : StagePipelineOptions {

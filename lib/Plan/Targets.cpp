@@ -54,6 +54,13 @@ bool mlir::qmm::multipliesNatively(StringRef chip, SchemeAttr a, SchemeAttr b) {
   return !routes.empty() && routes.front().kind == ::qmmrt::RouteKind::Library;
 }
 
+static bool roundsOperands(ScaledMatmulOp matmul) {
+  auto isNarrow = [](std::optional<Type> precision) {
+    return precision && !precision->isF32();
+  };
+  return isNarrow(matmul.getAPrecision()) || isNarrow(matmul.getBPrecision());
+}
+
 FailureOr<SmallVector<RouteAttr>>
 mlir::qmm::queryRoutes(ScaledMatmulOp matmul, ArrayRef<StringRef> chips) {
   SmallVector<RouteAttr> result;
@@ -62,6 +69,7 @@ mlir::qmm::queryRoutes(ScaledMatmulOp matmul, ArrayRef<StringRef> chips) {
     query.chip = view(chip);
     query.a = getScheme(matmul.getA().getType());
     query.b = getScheme(matmul.getB().getType());
+    query.roundsOperands = roundsOperands(matmul);
     std::string refusal;
     std::vector<::qmmrt::Route> routes = ::qmmrt::queryRoutes(query, &refusal);
     if (routes.empty()) {
