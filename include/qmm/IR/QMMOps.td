@@ -269,9 +269,9 @@ def QMM_ScaledMatmulOp : QMM_Op<"scaled_matmul", [
     for, is max |result| before it is quantized.  An i32 result is the exact sum.
 
     With `a_precision` (`b_precision`), each element times its scales is rounded
-    to that type before it is multiplied, as `qmm.dequantize` to it would; f32
-    when absent.  Programs that dequantize to bf16 have the rounding, hardware
-    that multiplies codes doesn't.
+    to that type before it is multiplied, to infinity where it overflows; f32 when
+    absent.  Programs that dequantize to bf16 have the rounding, hardware that
+    multiplies codes doesn't.
 
     Constraints:
     1. `a` has rank at least 2, and `b` rank 2 or `a`'s.

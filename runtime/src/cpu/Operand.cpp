@@ -17,7 +17,9 @@
 #include "numerics/Elements.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace qmmrt::cpu {
 
@@ -115,14 +117,22 @@ void Operand::loadFactors(const Buffers &buffers, int64_t matrix, int64_t row,
   }
 }
 
-/// To a narrower type and back.
+/// To a narrower type and back.  Unlike an encoder's, its overflow is infinite.
 static void roundRow(qmm_dtype type, float *values, int64_t count) {
   constexpr int64_t kPiece = 512;
   uint16_t codes[kPiece];
-  for (int64_t i = 0; i < count; i += kPiece) {
-    const int64_t piece = std::min(kPiece, count - i);
-    encodeRow(type, QMM_NIBBLES_NONE, values + i, 0, piece, codes);
-    decodeRow(type, QMM_NIBBLES_NONE, codes, 0, piece, values + i);
+  float rounded[kPiece];
+  // Half a step above the largest number.
+  const float overflow = type == QMM_DTYPE_F16 ? 65520.0f : 0x1.FFp127f;
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (; count > 0; values += kPiece, count -= kPiece) {
+    const int64_t piece = std::min(kPiece, count);
+    encodeRow(type, QMM_NIBBLES_NONE, values, 0, piece, codes);
+    decodeRow(type, QMM_NIBBLES_NONE, codes, 0, piece, rounded);
+    for (int64_t i = 0; i < piece; ++i)
+      values[i] = std::fabs(values[i]) >= overflow
+                      ? std::copysign(infinity, values[i])
+                      : rounded[i];
   }
 }
 

@@ -69,8 +69,8 @@ struct Operand {
   /// Per row: everything that decode leaves out.
   void loadRowScales(const Buffers &buffers, int64_t matrix, int64_t row,
                      int64_t count, float *dst) const;
-  /// Elements times the scales of blocks in K; rounded elements are those that
-  /// qmm_dequantize gives.
+  /// Elements times the scales of blocks in K; rounded elements are times
+  /// all scales.
   void decode(const KernelTable &kernels, const Buffers &buffers,
               int64_t matrix, int64_t row, int64_t k, int64_t count,
               float *dst) const;

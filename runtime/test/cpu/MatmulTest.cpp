@@ -173,7 +173,7 @@ TEST_P(Matmul, EveryLayout) {
       }
 }
 
-/// What qmm_dequantize makes of `tensor`.
+/// What qmm_dequantize makes of `tensor`, whose values don't overflow.
 TestTensor dequantizeTo(qmm_context *context, const TestTensor &tensor,
                         qmm_dtype type) {
   std::vector<int64_t> shape(tensor.desc.shape,
@@ -248,6 +248,27 @@ TEST_P(Matmul, PrecisionRoundsTheProductWithTheScale) {
     run(context.get(), call, d);
     EXPECT_EQ(d.get(0, m - 1, 0), 206.0f * 206.0f * unit * unit);
   }
+}
+
+// As a program's conversion, and not as an encoder: 448 * 146.25 is 65520, half
+// a step above f16's largest number.
+TEST_P(Matmul, PrecisionOverflowsToInfinity) {
+  ContextPtr context = createContext(1);
+  const qmm_scheme fp8 = getScheme("fp8");
+  for (float scale : {146.25f, 146.0f})
+    for (int64_t m : {1, 9}) {
+      TestTensor a({m, 40}, fp8, getPlainLayout(fp8));
+      TestTensor b({3, 40}, getScheme("f32"));
+      for (int64_t r = 0; r < m; ++r)
+        a.setCode(0, r, 33, 0xFE);
+      b.set(0, 2, 33, 1.0f);
+      std::memcpy(a.scale.data(), &scale, sizeof(scale));
+      TestTensor d({m, 3}, getScheme("f32"));
+      Call call = {&a, &b};
+      call.aPrecision = QMM_DTYPE_F16;
+      run(context.get(), call, d);
+      EXPECT_EQ(d.get(0, m - 1, 2), scale > 146 ? -INFINITY : -65408.0);
+    }
 }
 
 // Rounded elements are no integers any more.
