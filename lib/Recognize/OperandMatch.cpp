@@ -200,6 +200,9 @@ const ElementExpr *Dequantization::findCodes(const ElementExpr *expr) {
       return nullptr;
     }
     match.scales.push_back({scale, false});
+    // bf16 has the digits of both, and f32's range.
+    if (expr->type.isF16())
+      addRounding(expr->type);
     return codes;
   }
   if (expr->isOp("arith.mulf") || expr->isOp("arith.divf"))
