@@ -255,6 +255,8 @@ LogicalResult PhysScaledMatmulOp::verify() {
     spec.residual = input(2 + getHasBias());
   spec.alphaGiven = getHasAlpha();
   spec.activation = getActivation();
+  spec.aPrecision = getAPrecision();
+  spec.bPrecision = getBPrecision();
   // Its buffer is counted below.
   spec.outScaleGiven = needsOutScale(result);
   if (failed(verifyScaledMatmul(*this, spec)))

@@ -67,10 +67,14 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     break;
   }
   case Stage::Recognized: {
+    RecognizeContractionsOptions recognize;
+    recognize.roundings = options.roundings;
+    FuseEpilogueOptions fuse;
+    fuse.roundings = options.roundings;
     OpPassManager &functions = pm.nest<func::FuncOp>();
-    functions.addPass(createRecognizeContractions());
+    functions.addPass(createRecognizeContractions(recognize));
     functions.addPass(createRecognizeDynamicQuantization());
-    functions.addPass(createFuseEpilogue());
+    functions.addPass(createFuseEpilogue(fuse));
     functions.addPass(createCanonicalizerPass());
     functions.addPass(createCSEPass());
     break;
@@ -139,11 +143,15 @@ struct StagePipelineOptions : PassPipelineOptions<StagePipelineOptions> {
       *this, "constant-threshold",
       llvm::cl::desc("Largest constant, in bytes, that stays inline"),
       llvm::cl::init(1024)};
+  Option<Roundings> roundings{
+      *this, "roundings",
+      llvm::cl::desc("What becomes of roundings to bf16 and f16"),
+      llvm::cl::init(Roundings::Relax), getRoundingsValues()};
   Option<bool> forGPU{*this, "gpu",
                       llvm::cl::desc("The targets are GPUs, not the CPU"),
                       llvm::cl::init(false)};
   PipelineOptions get() const {
-    return {activations, constantThreshold, forGPU};
+    return {activations, constantThreshold, roundings, forGPU};
   }
 };
 

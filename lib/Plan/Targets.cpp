@@ -63,13 +63,21 @@ bool mlir::qmm::multipliesNatively(StringRef chip, SchemeAttr a,
   return !routes.empty() && routes.front().kind == ::qmmrt::RouteKind::Library;
 }
 
+static bool roundsOperands(ScaledMatmulOp matmul) {
+  auto isNarrow = [](std::optional<Type> precision) {
+    return precision && !precision->isF32();
+  };
+  return isNarrow(matmul.getAPrecision()) || isNarrow(matmul.getBPrecision());
+}
+
 std::vector<::qmmrt::Route> mlir::qmm::queryRoutes(ScaledMatmulOp matmul,
                                                    StringRef chip,
                                                    std::string &refusal) {
-  return ::qmmrt::queryRoutes(
+  ::qmmrt::RouteQuery query =
       getQuery(chip, getScheme(matmul.getA().getType()),
-               cast<ShapedType>(matmul.getB().getType())),
-      &refusal);
+               cast<ShapedType>(matmul.getB().getType()));
+  query.roundsOperands = roundsOperands(matmul);
+  return ::qmmrt::queryRoutes(query, &refusal);
 }
 
 FailureOr<SmallVector<RouteAttr>>

@@ -60,8 +60,8 @@ bool mlir::qmm::isContraction(linalg::LinalgOp op) {
 }
 
 namespace {
-/// A product of factors [begin, end) that is rounded to `type` before it is
-/// extended.
+/// A product of factors [begin, end) that is rounded to `type`, and extended or
+/// multiplied behind that.
 struct NarrowProduct {
   Type type;
   size_t begin, end;
@@ -69,7 +69,8 @@ struct NarrowProduct {
 } // namespace
 
 /// The factors of a product in the body, seen through extensions of products.
-static void collectFactors(const ElementExpr *expr,
+/// `isFactor`: it is one of a larger product itself.
+static void collectFactors(const ElementExpr *expr, bool isFactor,
                            SmallVectorImpl<const ElementExpr *> &factors,
                            SmallVectorImpl<NarrowProduct> &narrow) {
   const ElementExpr *product = expr;
@@ -79,9 +80,10 @@ static void collectFactors(const ElementExpr *expr,
   if ((product->isOp("arith.mulf") || product->isOp("arith.muli")) &&
       !product->origin.tensor) {
     size_t first = factors.size();
-    collectFactors(product->operands[0], factors, narrow);
-    collectFactors(product->operands[1], factors, narrow);
-    if (product != expr && isa<FloatType>(product->type))
+    for (const ElementExpr *operand : product->operands)
+      collectFactors(operand, /*isFactor=*/true, factors, narrow);
+    if (isFactor ? isa<BFloat16Type, Float16Type>(product->type)
+                 : product != expr && isa<FloatType>(product->type))
       narrow.push_back({product->type, first, factors.size()});
     return;
   }
@@ -180,7 +182,7 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
   collectFactors(
       tracer.traceScalar(getSummand(op), op,
                          AffineMap::getMultiDimIdentityMap(numLoops, context)),
-      factors, narrow);
+      /*isFactor=*/false, factors, narrow);
   if (failed(splitFactors(contraction, factors, refusal)))
     return failure();
 
@@ -236,6 +238,13 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
           ArrayRef(factors).slice(product.begin, product.end - product.begin),
           [&](const ElementExpr *f) { return llvm::is_contained(side, f); });
     };
+    size_t count = product.end - product.begin;
+    bool isA = isOf(contraction.a) && count == contraction.a.size();
+    bool isB = isOf(contraction.b) && count == contraction.b.size();
+    if (isA || isB) {
+      (isA ? contraction.aRounding : contraction.bRounding) = product.type;
+      continue;
+    }
     std::string text = isOf(contraction.a)   ? "a: element times scale"
                        : isOf(contraction.b) ? "b: element times scale"
                                              : "product of elements";

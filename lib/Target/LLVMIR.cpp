@@ -282,6 +282,8 @@ llvm::Value *FunctionEmitter::matmulArguments(const program::Command &command,
   llvm::Value *args = frame(sizeof(Args));
   store(args, offsetof(Args, struct_size), b.getInt32(sizeof(Args)));
   store(args, offsetof(Args, activation), b.getInt32(command.activation));
+  store(args, offsetof(Args, a_precision), b.getInt32(command.aPrecision));
+  store(args, offsetof(Args, b_precision), b.getInt32(command.bPrecision));
   SmallVector<uint64_t> fields = {offsetof(Args, a), offsetof(Args, b),
                                   offsetof(Args, d)};
   if (command.hasBias)

@@ -58,7 +58,7 @@ private:
     Value outerScale; // f32 [batch..., outer], applied after the sum
   };
 
-  Factor prepare(Value operand, int mode);
+  Factor prepare(Value operand, int mode, std::optional<Type> precision);
   Factor takeCodes(Value operand);
   Factor widen(Value operand, Type element);
   Value layOut(Value operand, int mode);
@@ -81,6 +81,11 @@ private:
 
 static QuantizedTensorType getQuantized(Value value) {
   return dyn_cast<QuantizedTensorType>(value.getType());
+}
+
+/// Does each element times its scales round to less than f32?
+static bool isRounded(std::optional<Type> precision) {
+  return precision && !precision->isF32();
 }
 
 static Type getElement(Value value) {
@@ -209,9 +214,19 @@ Value Legalizer::layOut(Value operand, int mode) {
                                   /*scalePad=*/1));
 }
 
-Legalizer::Factor Legalizer::prepare(Value operand, int mode) {
-  if (route.kind == ::qmmrt::RouteKind::Widen)
-    return widen(operand, getWideElement());
+Legalizer::Factor Legalizer::prepare(Value operand, int mode,
+                                     std::optional<Type> precision) {
+  if (route.kind == ::qmmrt::RouteKind::Widen) {
+    Type element = getWideElement();
+    if (!isRounded(precision))
+      return widen(operand, element);
+    auto rounded = RankedTensorType::get(
+        cast<ShapedType>(operand.getType()).getShape(), *precision);
+    return {castElements(builder, loc,
+                         DequantizeOp::create(builder, loc, rounded, operand),
+                         element),
+            {}};
+  }
   if (!getQuantized(operand))
     return {operand, {}};
   if (mode == kCodes)
@@ -291,8 +306,8 @@ Value Legalizer::quantizeResult(Value wide, QuantizedTensorType type) {
 void Legalizer::run() {
   if (op.getAlpha())
     scalars.push_back(op.getAlpha());
-  Factor a = prepare(op.getA(), route.modeA);
-  Factor b = prepare(op.getB(), route.modeB);
+  Factor a = prepare(op.getA(), route.modeA, op.getAPrecision());
+  Factor b = prepare(op.getB(), route.modeB, op.getBPrecision());
   bool isExact = getElement(a.value).isInteger();
   bool fused = !a.outerScale && !b.outerScale && !isExact &&
                takesEpilogue(resultType.getElementType());
@@ -312,7 +327,8 @@ void Legalizer::run() {
           cast<ShapedType>(b.value.getType()), element)},
       a.value, b.value, fused ? op.getBias() : Value(),
       fused ? op.getResidual() : Value(), /*out_scale=*/Value(), alpha,
-      fused ? op.getActivation() : Activation::None);
+      fused ? op.getActivation() : Activation::None,
+      /*a_precision=*/TypeAttr(), /*b_precision=*/TypeAttr());
   product->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   SmallVector<Attribute> routes;
   for (auto old : op->getAttrOfType<ArrayAttr>(QMMDialect::kRoutesAttr)
@@ -377,6 +393,13 @@ LogicalResult mlir::qmm::legalizeMatmul(ScaledMatmulOp matmul) {
              << "' (" << route.reason
              << "): one program can't do both, compile one for each";
   }
+  for (std::optional<Type> precision :
+       {matmul.getAPrecision(), matmul.getBPrecision()})
+    if (precision && precision->isF16() &&
+        chosen->kind != ::qmmrt::RouteKind::Host)
+      return matmul.emitOpError(
+          "rounds an operand to f16, where a product that is too large is "
+          "infinite: only the CPU keeps that, compile with --roundings=relax");
   bool isExactSum = getElement(matmul.getResult()).isInteger();
   if (chosen->kind != ::qmmrt::RouteKind::Host && !isExactSum)
     Legalizer(matmul, *chosen).run();

@@ -139,7 +139,8 @@ void mlir::qmm::lowerLinear(LinearOp linear, ActivationPolicy policy,
   auto matmul = ScaledMatmulOp::create(
       builder, loc, TypeRange{linear.getResult().getType()}, input,
       linear.getWeight(), linear.getBias(), /*residual=*/Value(),
-      /*out_scale=*/Value(), /*alpha=*/Value(), linear.getActivation());
+      /*out_scale=*/Value(), /*alpha=*/Value(), linear.getActivation(),
+      /*a_precision=*/TypeAttr(), /*b_precision=*/TypeAttr());
   matmul->setDiscardableAttrs(linear->getDiscardableAttrDictionary());
   SmallVector<Attribute> notes;
   if (auto old = linear->getAttrOfType<ArrayAttr>(QMMDialect::kNotesAttr))

@@ -67,6 +67,10 @@ static cl::opt<ActivationPolicy>
     activations("activations", cl::desc("What a linear layer's input becomes:"),
                 getActivationPolicyValues(), cl::init(ActivationPolicy::Auto),
                 cl::cat(category));
+static cl::opt<Roundings> roundings(
+    "roundings",
+    cl::desc("What becomes of roundings to bf16 and f16 around matmuls:"),
+    getRoundingsValues(), cl::init(Roundings::Relax), cl::cat(category));
 static cl::opt<Stage> compileTo("compile-to",
                                 cl::desc("Stop after a stage and emit MLIR:"),
                                 getStageValues(), cl::init(Stage::Lowered),
@@ -206,6 +210,7 @@ static LogicalResult runPipeline(ModuleOp module) {
   PassManager pm(module.getContext());
   PipelineOptions options;
   options.activations = activations;
+  options.roundings = roundings;
   options.forGPU = isForGPU();
   buildPipeline(pm, from, compileTo, options);
   return pm.run(module);

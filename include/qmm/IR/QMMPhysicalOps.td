@@ -149,6 +149,7 @@ def QMM_PhysAmaxOp : QMM_PhysicalOp<"amax"> {
 
 def QMM_PhysScaledMatmulOp : QMM_PhysicalOp<"scaled_matmul", (ins
     DefaultValuedAttr<QMM_ActivationAttr, "Activation::None">:$activation,
+    OptionalAttr<TypeAttr>:$a_precision, OptionalAttr<TypeAttr>:$b_precision,
     UnitAttr:$has_bias, UnitAttr:$has_residual, UnitAttr:$has_alpha,
     UnitAttr:$has_amax)> {
   let summary = "`qmm.scaled_matmul` on buffers.";

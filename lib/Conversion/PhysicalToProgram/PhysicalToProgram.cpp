@@ -406,6 +406,10 @@ LogicalResult EntryBuilder::addCommand(Operation *op) {
     command.activation = static_cast<qmm_activation>(matmul.getActivation());
     command.hasBias = matmul.getHasBias();
     command.hasResidual = matmul.getHasResidual();
+    if (std::optional<Type> precision = matmul.getAPrecision())
+      command.aPrecision = *getRuntimeType(*precision);
+    if (std::optional<Type> precision = matmul.getBPrecision())
+      command.bPrecision = *getRuntimeType(*precision);
     result = addTensors(command, matmul);
   } else if (auto launch = dyn_cast<LaunchOp>(op)) {
     result = addLaunch(command, launch);

@@ -190,6 +190,10 @@ std::vector<Route> qmmrt::queryRoutes(const RouteQuery &query,
   }
   if (chip->arch == kHost)
     return {{RouteKind::Host, -1, -1, "the CPU decodes any scheme to f32"}};
+  if (query.roundsOperands)
+    return {{RouteKind::Widen, -1, -1,
+             "elements times scales are rounded before they are multiplied, "
+             "which cuBLASLt doesn't do"}};
 
   if (isWide(query.a) && isWide(query.b)) {
     if (query.a.element == query.b.element)

@@ -49,6 +49,8 @@ struct RouteQuery {
   int64_t n = 0, k = 0;
   /// major * 10000 + minor * 100 + patch of cuBLASLt; 0: the newest known.
   unsigned libraryVersion = 0;
+  /// Elements times scales are rounded before they are multiplied.
+  bool roundsOperands = false;
 };
 
 /// Chips of the table: "cpu", "sm_80", "sm_90a", "sm_100f", ...

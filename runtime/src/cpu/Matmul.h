@@ -43,10 +43,11 @@ struct MatmulPlan {
 
   /// As computed: batches that share b become rows of a where they can.
   int64_t batch = 0, m = 0, n = 0, k = 0;
-  bool isExactInt = false;      // int8 x int8 without blocks in K
-  bool isSmall = false;         // few rows of a: fused decode and dot
-  bool isFused = false;         // isSmall: by a kernel that decodes as it goes
-  bool isFixed = false;         // isFused: by FixedDot
+  bool isExactInt = false; // int8 x int8 without blocks in K
+  bool isSmall = false;    // few rows of a: fused decode and dot
+  bool isFused = false;    // isSmall: by a kernel that decodes as it goes and
+                           // rounds nothing
+  bool isFixed = false;    // isFused: by FixedDot
   bool takesScaleCodes = false; // isFixed: by its dotE4M3
 
   const KernelTable *kernels = nullptr;

@@ -64,6 +64,10 @@ Status Planner::describe() {
   plan.a = Operand(*args.a, extents.a);
   plan.b = Operand(*args.b, extents.b);
   plan.b.isShared = extents.isShared;
+  for (auto [operand, precision] : {std::pair(&plan.a, args.a_precision),
+                                    std::pair(&plan.b, args.b_precision)})
+    if (precision != QMM_DTYPE_NONE && precision != QMM_DTYPE_F32)
+      operand->precision = qmm_dtype(precision);
   plan.d = detail::View{args.d->scheme, args.d->layout, extents.d,
                         nullptr,        nullptr,        nullptr};
   if (args.bias)
@@ -81,7 +85,8 @@ Status Planner::describe() {
   plan.k = extents.k;
   plan.isExactInt = plan.a.element() == QMM_DTYPE_I8 &&
                     plan.b.element() == QMM_DTYPE_I8 && !plan.a.hasBlocksInK &&
-                    !plan.b.hasBlocksInK;
+                    !plan.b.hasBlocksInK && !plan.a.isRounded() &&
+                    !plan.b.isRounded();
   return Status();
 }
 
@@ -90,6 +95,7 @@ Status Planner::layOut(unsigned numWorkers) {
   plan.workers = std::max(1u, numWorkers);
   plan.isSmall = plan.m <= kSmallRows;
   plan.isFused = plan.isSmall && getSimdTarget() != SimdTarget::Scalar &&
+                 !plan.b.isRounded() &&
                  isFusedDot(plan.b.element(),
                             plan.b.hasBlocksInK ? plan.b.scheme.block_k : 0);
   plan.isFixed = plan.isFused && plan.b.element() == QMM_DTYPE_E2M1 &&

@@ -127,6 +127,13 @@ Status Describer::run() {
   Result<MatmulExtents> verified = verifyMatmulArguments(args);
   if (!verified.ok())
     return verified.getStatus();
+  auto isRounded = [](uint32_t precision) {
+    return precision != QMM_DTYPE_NONE && precision != QMM_DTYPE_F32;
+  };
+  if (isRounded(args.a_precision) || isRounded(args.b_precision))
+    return Status(QMM_STATUS_UNSUPPORTED,
+                  "cuBLASLt multiplies codes and scales as they are: "
+                  "a_precision or b_precision is given, expected 0 or f32");
   extents = *verified;
   mergeBatches(args, /*keepsResult=*/false, extents);
   problem.m = extents.m;

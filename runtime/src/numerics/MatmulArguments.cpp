@@ -74,6 +74,22 @@ Status verifyElement(const qmm_tensor &tensor, const char *what,
                  (isResult ? "e4m3, e5m2 or i32" : "e4m3, e5m2 or i8"));
 }
 
+/// What an operand's numbers are rounded to as they are decoded.
+Status verifyPrecision(uint32_t precision, const qmm_scheme &scheme,
+                       const char *what) {
+  if (precision == QMM_DTYPE_NONE || precision == QMM_DTYPE_F32)
+    return Status();
+  if (precision != QMM_DTYPE_BF16 && precision != QMM_DTYPE_F16)
+    return invalid("args: " + std::string(what) + "_precision is " +
+                   std::to_string(precision) +
+                   ", expected 0, f32, bf16 or f16");
+  if (isWide(scheme))
+    return invalid("args: " + std::string(what) +
+                   "_precision is given, expected 0: " + what + " is wide, " +
+                   describeScheme(scheme));
+  return Status();
+}
+
 /// An i32 result is the exact sum and nothing else.
 Status verifyInteger(const qmm_scaled_matmul_args &args) {
   if (args.d->scheme.element != QMM_DTYPE_I32)
@@ -127,6 +143,12 @@ verifyMatmulArguments(const qmm_scaled_matmul_args &args) {
       return invalid(std::string(what) + ": rank is " +
                      std::to_string(tensor->rank) + ", expected at least 2");
   }
+  if (Status s = verifyPrecision(args.a_precision, args.a->scheme, "a");
+      !s.ok())
+    return s;
+  if (Status s = verifyPrecision(args.b_precision, args.b->scheme, "b");
+      !s.ok())
+    return s;
   if (Status s = verifyInteger(args); !s.ok())
     return s;
 

@@ -217,6 +217,8 @@ Command Reader::command(Decoder &in) {
   case Command::Kind::ScaledMatmul:
     command.activation =
         qmm_activation(in.u32AtMost(QMM_ACTIVATION_SILU, "activation"));
+    command.aPrecision = dtype(in);
+    command.bPrecision = dtype(in);
     command.hasBias = byteBoolean(in, "bias flag");
     command.hasResidual = byteBoolean(in, "residual flag");
     command.alpha = in.i32();

@@ -71,6 +71,8 @@ static void encode(Encoder &out, const Command &command) {
   switch (command.kind) {
   case Command::Kind::ScaledMatmul:
     out.u32(command.activation);
+    out.u32(command.aPrecision);
+    out.u32(command.bPrecision);
     out.u8(command.hasBias);
     out.u8(command.hasResidual);
     out.i32(command.alpha);

@@ -257,6 +257,8 @@ Status Planner::planMatmul(const Command &command, PlannedCommand &planned) {
   qmm_scaled_matmul_args args = {};
   args.struct_size = sizeof(args);
   args.activation = command.activation;
+  args.a_precision = command.aPrecision;
+  args.b_precision = command.bPrecision;
   args.a = &planned.tensors[0].descriptor;
   args.b = &planned.tensors[1].descriptor;
   args.d = &planned.tensors[2].descriptor;

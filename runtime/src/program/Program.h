@@ -91,6 +91,7 @@ struct Command {
 
   // ScaledMatmul
   qmm_activation activation = QMM_ACTIVATION_NONE;
+  qmm_dtype aPrecision = QMM_DTYPE_F32, bPrecision = QMM_DTYPE_F32;
   bool hasBias = false;
   bool hasResidual = false;
   int32_t alpha = kNoSlot; // f32

@@ -267,10 +267,22 @@ private:
     return Status();
   }
 
+  Status verifyPrecision(qmm_dtype precision, const char *what) {
+    if (precision == QMM_DTYPE_F32 || precision == QMM_DTYPE_BF16 ||
+        precision == QMM_DTYPE_F16)
+      return Status();
+    return malformed(std::string(what) + " " + std::to_string(precision) +
+                     ", expected f32, bf16 or f16");
+  }
+
   Status verifyMatmul(const Command &command) {
     if (unsigned(command.activation) > QMM_ACTIVATION_SILU)
       return malformed("unknown activation " +
                        std::to_string(command.activation));
+    for (qmm_dtype precision : {command.aPrecision, command.bPrecision})
+      if (Status status = verifyPrecision(precision, "operand precision");
+          !status.ok())
+        return status;
     size_t count = 3 + size_t(command.hasBias) + size_t(command.hasResidual);
     if (command.tensors.size() != count)
       return malformed("has " + std::to_string(command.tensors.size()) +
@@ -305,12 +317,10 @@ private:
     if (unsigned(command.e8m0Rounding) > QMM_E8M0_EVEN)
       return malformed("unknown E8M0 rounding " +
                        std::to_string(command.e8m0Rounding));
-    if (command.dividePrecision != QMM_DTYPE_F32 &&
-        command.dividePrecision != QMM_DTYPE_BF16 &&
-        command.dividePrecision != QMM_DTYPE_F16)
-      return malformed("divide precision " +
-                       std::to_string(command.dividePrecision) +
-                       ", expected f32, bf16 or f16");
+    if (Status status =
+            verifyPrecision(command.dividePrecision, "divide precision");
+        !status.ok())
+      return status;
     return verifyTensors(
         command,
         {Writes(), Writes{true, command.scaleSource != QMM_SCALES_GIVEN,

@@ -153,6 +153,19 @@ TEST(Capability, LibraryVersions) {
   }
 }
 
+TEST(Capability, RoundedOperands) {
+  RouteQuery query;
+  query.a = query.b = getScheme("fp8");
+  query.roundsOperands = true;
+  query.chip = "sm_90";
+  auto routes = queryRoutes(query);
+  ASSERT_EQ(routes.size(), 1u);
+  EXPECT_EQ(routes[0].kind, RouteKind::Widen);
+  EXPECT_NE(routes[0].reason.find("rounded before"), std::string::npos);
+  query.chip = "cpu";
+  EXPECT_EQ(queryRoutes(query)[0].kind, RouteKind::Host);
+}
+
 TEST(Capability, WideAndInt8) {
   EXPECT_EQ(query("sm_80", "bf16", "bf16")[0].kind, RouteKind::Library);
   EXPECT_EQ(query("sm_80", "bf16", "f16")[0].kind, RouteKind::Widen);

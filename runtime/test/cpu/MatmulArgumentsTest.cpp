@@ -87,6 +87,18 @@ TEST_F(MatmulArguments, Activation) {
   expectPlanRefused("activation is 9");
 }
 
+TEST_F(MatmulArguments, Precision) {
+  args.b_precision = QMM_DTYPE_E4M3;
+  expectPlanRefused("args: b_precision is " + std::to_string(QMM_DTYPE_E4M3) +
+                    ", expected 0, f32, bf16 or f16");
+  args.b_precision = QMM_DTYPE_F16;
+  EXPECT_EQ(qmm_scaled_matmul(context, &args), QMM_STATUS_OK);
+  args.a_precision = QMM_DTYPE_F32;
+  EXPECT_EQ(qmm_scaled_matmul(context, &args), QMM_STATUS_OK);
+  args.a_precision = QMM_DTYPE_BF16;
+  expectPlanRefused("args: a_precision is given, expected 0: a is wide, bf16");
+}
+
 TEST_F(MatmulArguments, Shapes) {
   b.desc.shape[1] = 48;
   expectPlanRefused("b: K is 48, expected a's, 32");
