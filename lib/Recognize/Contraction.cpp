@@ -60,8 +60,8 @@ bool mlir::qmm::isContraction(linalg::LinalgOp op) {
 }
 
 namespace {
-/// A product of factors [begin, end) that is rounded to `type` before it is
-/// extended.
+/// A product of factors [begin, end) that is rounded to `type` inside of the
+/// body, and not on its way into a sum of that type.
 struct NarrowProduct {
   Type type;
   size_t begin, end;
@@ -71,7 +71,8 @@ struct NarrowProduct {
 /// The factors of a product in the body, seen through extensions of products.
 static void collectFactors(const ElementExpr *expr,
                            SmallVectorImpl<const ElementExpr *> &factors,
-                           SmallVectorImpl<NarrowProduct> &narrow) {
+                           SmallVectorImpl<NarrowProduct> &narrow,
+                           bool isNested = false) {
   const ElementExpr *product = expr;
   while ((product->isOp("arith.extf") || product->isOp("arith.extsi")) &&
          !product->origin.tensor)
@@ -79,9 +80,10 @@ static void collectFactors(const ElementExpr *expr,
   if ((product->isOp("arith.mulf") || product->isOp("arith.muli")) &&
       !product->origin.tensor) {
     size_t first = factors.size();
-    collectFactors(product->operands[0], factors, narrow);
-    collectFactors(product->operands[1], factors, narrow);
-    if (product != expr && isa<FloatType>(product->type))
+    for (const ElementExpr *operand : product->operands)
+      collectFactors(operand, factors, narrow, /*isNested=*/true);
+    if ((product != expr || isNested) &&
+        isa<BFloat16Type, Float16Type>(product->type))
       narrow.push_back({product->type, first, factors.size()});
     return;
   }
@@ -239,8 +241,9 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
     std::string text = isOf(contraction.a)   ? "a: element times scale"
                        : isOf(contraction.b) ? "b: element times scale"
                                              : "product of elements";
-    contraction.notes.push_back(text + " rounded to " +
-                                debugString(product.type));
+    text += " rounded to " + debugString(product.type);
+    if (!llvm::is_contained(contraction.notes, text))
+      contraction.notes.push_back(std::move(text));
   }
   SmallVector<unsigned> natural = contraction.batch;
   llvm::append_range(natural, contraction.m);
