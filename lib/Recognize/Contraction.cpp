@@ -205,7 +205,7 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
     }
     break;
   }
-  SmallVector<unsigned> order;
+  SmallVector<unsigned> order, anybodys;
   for (AffineExpr result : resultMap.getResults()) {
     unsigned loop = cast<AffineDimExpr>(result).getPosition();
     order.push_back(loop);
@@ -216,10 +216,13 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
     else if (b.test(loop))
       contraction.n.push_back(loop);
     else if (contraction.extents[loop] == 1)
-      contraction.m.push_back(loop); // anybody's
+      contraction.m.push_back(loop);
     else
-      return refusal.set("a dimension of its result is none of an operand's");
+      anybodys.push_back(loop);
   }
+  // A broadcast: of the side that lacks a dimension.
+  for (unsigned loop : anybodys)
+    (contraction.n.empty() ? contraction.n : contraction.m).push_back(loop);
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
   for (auto [loop, iterator] : llvm::enumerate(iterators)) {
     if (iterator == utils::IteratorType::reduction)
@@ -248,8 +251,9 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
     std::string text = isOf(contraction.a)   ? "a: element times scale"
                        : isOf(contraction.b) ? "b: element times scale"
                                              : "product of elements";
-    contraction.notes.push_back(text + " rounded to " +
-                                debugString(product.type));
+    text += " rounded to " + debugString(product.type);
+    if (!llvm::is_contained(contraction.notes, text))
+      contraction.notes.push_back(std::move(text));
   }
   SmallVector<unsigned> natural = contraction.batch;
   llvm::append_range(natural, contraction.m);

@@ -136,7 +136,8 @@ const ElementExpr *ElementTracer::trace(Element element) {
   if (element.index) {
     llvm::SaveAndRestore deeper(depth, depth + 1);
     const ElementExpr *traced = nullptr;
-    if (auto op = element.tensor.getDefiningOp<linalg::LinalgOp>())
+    if (auto op = element.tensor.getDefiningOp<linalg::LinalgOp>();
+        op && !getMovedSource(op))
       traced = traceLinalg(element, op);
     else
       traced = traceMovement(element);
@@ -213,12 +214,45 @@ collapseIndices(ArrayRef<ReassociationIndices> groups, ArrayRef<int64_t> shape,
   return indices;
 }
 
+/// The read that `op` yields at indices that its body computes from anything
+/// but what it reads.
+static tensor::ExtractOp getIndexedRead(linalg::LinalgOp op) {
+  if (op->getNumResults() != 1 ||
+      op.getNumParallelLoops() != op.getNumLoops() ||
+      op.payloadUsesValueFromOperand(op.getDpsInitOperand(0)))
+    return {};
+  Block *body = op.getBlock();
+  auto read =
+      body->getTerminator()->getOperand(0).getDefiningOp<tensor::ExtractOp>();
+  if (!read || read->getBlock() != body ||
+      read.getTensor().getType().getRank() == 0 ||
+      getElementTypeOrSelf(op->getResult(0)) != read.getType())
+    return {};
+  bool readsTwice =
+      llvm::is_contained(op->getOperands(), read.getTensor()) ||
+      llvm::any_of(*body, [&](Operation &other) {
+        return &other != read &&
+               llvm::is_contained(other.getOperands(), read.getTensor());
+      });
+  return readsTwice ? tensor::ExtractOp() : read;
+}
+
+Value mlir::qmm::getMovedSource(Operation *op) {
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+          tensor::ExtractSliceOp, tensor::CastOp, tensor::PadOp,
+          tensor::InsertSliceOp>(op))
+    return op->getOperand(0);
+  if (auto generic = dyn_cast<linalg::GenericOp>(op))
+    if (tensor::ExtractOp read = getIndexedRead(generic))
+      return read.getTensor();
+  return {};
+}
+
 const ElementExpr *ElementTracer::traceMovement(Element element) {
   Operation *op = element.tensor.getDefiningOp();
-  if (!op || !isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                  tensor::ExtractSliceOp, tensor::CastOp, tensor::PadOp>(op))
+  Value source = op ? getMovedSource(op) : Value();
+  if (!source)
     return nullptr;
-  Value source = op->getOperand(0);
   auto sourceType = dyn_cast<RankedTensorType>(source.getType());
   auto resultType = dyn_cast<RankedTensorType>(element.tensor.getType());
   if (!sourceType || !resultType)
@@ -262,6 +296,9 @@ const ElementExpr *ElementTracer::traceMovement(Element element) {
     if (!padding || !matchPattern(padding, m_AnyZeroFloat()))
       return nullptr;
   }
+  if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+    if (!trace({insert.getDest(), element.index})->isConstant(0))
+      return nullptr;
   ElementExpr moved;
   moved.kind = ElementExpr::Kind::Moved;
   moved.type = resultType.getElementType();

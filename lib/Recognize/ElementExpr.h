@@ -74,6 +74,11 @@ struct ElementExpr {
 /// An element type of a scheme.
 bool isCodeType(Type type);
 
+/// The tensor whose elements `op` moves without computing any: an operand, or
+/// what a linalg.generic reads at indices that its body computes; null if it is
+/// another op.
+Value getMovedSource(Operation *op);
+
 /// The largest number of a float type.
 double getLargest(Type type);
 

@@ -33,6 +33,9 @@ using namespace mlir::qmm;
 /// More ops than any activation is spelled in.
 static constexpr size_t kMaxOps = 48;
 
+/// More than any reshape and its way back take.
+static constexpr size_t kMaxMovements = 8;
+
 static bool isReshape(Operation *op) {
   return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op);
 }
@@ -137,6 +140,44 @@ EpilogueDomain Fuser::getDomain() {
   bool hasColumns = views.empty() || (!shape.empty() && shape.back() == n &&
                                       !ShapedType::isDynamic(n));
   return {shape, hasColumns, views.empty() && result.getRank() == 2};
+}
+
+/// Goes on behind transposes, reshapes and the like that bring every element
+/// back to its place.
+bool Fuser::skipMovements() {
+  // Of its own: what was traced before may name products that are replaced.
+  ElementTracer movements;
+  auto trace = [&](Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    MLIRContext *context = value.getContext();
+    AffineMap whole =
+        AffineMap::getMultiDimIdentityMap(type.getRank(), context);
+    return movements
+        .substitute(movements.trace({value, whole}), whole.getResults(),
+                    type.getShape())
+        ->origin;
+  };
+  Element start = trace(base);
+  Value value = base;
+  for (size_t count = 0; count < kMaxMovements; ++count) {
+    SmallVector<Operation *> users = getLiveUsers(value);
+    if (users.size() != 1 || users[0]->getBlock() != product->getBlock() ||
+        (!isa<linalg::LinalgOp>(users[0]) && !getMovedSource(users[0])) ||
+        users[0]->getNumResults() != 1)
+      return false;
+    value = users[0]->getResult(0);
+    if (!isa<RankedTensorType>(value.getType()))
+      return false;
+    if (value.getType() != base.getType())
+      continue;
+    Element end = trace(value);
+    if (end.tensor != start.tensor || end.index != start.index)
+      continue;
+    base = value;
+    baseBefore = nullptr;
+    return true;
+  }
+  return false;
 }
 
 /// Can a tensor of the base's shape have the product's?
@@ -448,7 +489,7 @@ void Fuser::fuse(ScaledMatmulOp op) {
   if (!isa<RankedTensorType>(base.getType()) || op.getAmax())
     return;
   while (isa<RankedTensorType>(product.getResult().getType())) {
-    if (fuseQuantizeOp() || fuseElementwise())
+    if (fuseQuantizeOp() || fuseElementwise() || skipMovements())
       continue;
     SmallVector<Operation *> users = getLiveUsers(base);
     if (users.size() != 1 || !isReshape(users[0]) ||

@@ -39,8 +39,10 @@ Operation *Fuser::getLatest(Operation *latest, const ElementExpr *expr) {
   if (expr->origin.tensor && expr->kind != ElementExpr::Kind::Constant)
     latest = getLatest(latest, expr->origin.tensor);
   if (expr->kind == ElementExpr::Kind::Moved)
-    for (Value operand : expr->op->getOperands())
-      latest = getLatest(latest, operand);
+    expr->op->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        latest = getLatest(latest, operand);
+    });
   for (const ElementExpr *operand : expr->operands)
     latest = getLatest(latest, operand);
   return latest;

@@ -49,6 +49,7 @@ private:
   void fuse(ScaledMatmulOp op);
   bool fuseElementwise();
   bool fuseQuantizeOp();
+  bool skipMovements();
   void explainUses();
   void noteGate();
 

@@ -67,9 +67,28 @@ static Value replay(OpBuilder &builder, Operation *op, Value source) {
   Type element = getElementTypeOrSelf(source.getType());
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   IRMapping mapping;
-  mapping.map(op->getOperand(0), source);
+  mapping.map(getMovedSource(op), source);
+  // What the elements are put into.
+  if (auto dps = dyn_cast<DestinationStyleOpInterface>(op)) {
+    Value init = dps.getDpsInitOperand(0)->get();
+    Value moved = tensor::EmptyOp::create(
+        builder, op->getLoc(),
+        tensor::getMixedSizes(builder, op->getLoc(), init), element);
+    if (isa<tensor::InsertSliceOp>(op)) {
+      Value zero = arith::ConstantOp::create(builder, op->getLoc(),
+                                             builder.getZeroAttr(element));
+      moved =
+          linalg::FillOp::create(builder, op->getLoc(), zero, moved).result();
+    }
+    mapping.map(init, moved);
+  }
   Operation *copy = builder.clone(*op, mapping);
   copy->getResult(0).setType(type.clone(element));
+  if (auto generic = dyn_cast<linalg::GenericOp>(copy)) {
+    Block *body = generic.getBody();
+    body->getArguments().back().setType(element);
+    body->getTerminator()->getOperand(0).setType(element);
+  }
   if (auto pad = dyn_cast<tensor::PadOp>(copy)) {
     Operation *yield = pad.getRegion().front().getTerminator();
     OpBuilder body(yield);
@@ -142,9 +161,8 @@ struct FusedOp {
   }
 
   Value buildMoved(const ElementExpr *expr) {
-    Value source = expr->op->getOperand(0);
     SmallVector<OpFoldResult> sizes =
-        tensor::getMixedSizes(builder, loc, source);
+        tensor::getMixedSizes(builder, loc, getMovedSource(expr->op));
     return replay(builder, expr->op,
                   materialize(builder, loc, expr->operands[0], sizes));
   }
@@ -197,64 +215,127 @@ struct FusedOp {
 };
 } // namespace
 
-/// The tensor's dimensions with extents of 1 put in between; or a slice of
-/// constant offsets and steps.  Null if it is neither.
-static Value reshapeOrSlice(OpBuilder &builder, Location loc, Element element,
-                            ArrayRef<int64_t> shape,
-                            ArrayRef<OpFoldResult> sizes) {
+/// The tensor's dimensions with extents of 1 put in between; null if the domain
+/// isn't that.
+static Value expandUnits(OpBuilder &builder, Location loc, Element element,
+                         ArrayRef<int64_t> shape,
+                         ArrayRef<OpFoldResult> sizes) {
   auto type = dyn_cast<RankedTensorType>(element.tensor.getType());
   if (!type || type.getRank() == 0)
     return {};
   unsigned next = 0;
   SmallVector<ReassociationIndices> groups;
-  SmallVector<OpFoldResult> offsets, steps;
-  bool isReshape = true;
   for (AffineExpr index : element.index.getResults()) {
     ReassociationIndices group;
-    // index = dim * step + offset
-    int64_t step = 1, offset = 0;
-    if (auto sum = dyn_cast<AffineBinaryOpExpr>(index);
-        sum && sum.getKind() == AffineExprKind::Add)
-      if (auto constant = dyn_cast<AffineConstantExpr>(sum.getRHS())) {
-        offset = constant.getValue();
-        index = sum.getLHS();
-      }
-    if (auto product = dyn_cast<AffineBinaryOpExpr>(index);
-        product && product.getKind() == AffineExprKind::Mul)
-      if (auto constant = dyn_cast<AffineConstantExpr>(product.getRHS())) {
-        step = constant.getValue();
-        index = product.getLHS();
-      }
     auto dim = dyn_cast<AffineDimExpr>(index);
-    if (!dim || step < 1 || offset < 0)
+    if (!dim)
       return {};
     for (; next < dim.getPosition() && shape[next] == 1; ++next)
       group.push_back(next);
-    if (dim.getPosition() != next)
+    if (dim.getPosition() != next ||
+        type.getDimSize(groups.size()) != shape[next])
       return {};
     group.push_back(next++);
-    bool isWhole = type.getDimSize(groups.size()) == shape[group.back()];
-    if (!isWhole &&
-        (!type.hasStaticShape() || ShapedType::isDynamic(shape[group.back()])))
-      return {};
-    isReshape &= step == 1 && offset == 0 && isWhole;
     groups.push_back(group);
-    steps.push_back(builder.getIndexAttr(step));
-    offsets.push_back(builder.getIndexAttr(offset));
   }
   for (; next < shape.size() && shape[next] == 1; ++next)
     groups.back().push_back(next);
   if (next != shape.size())
     return {};
-  auto resultType = RankedTensorType::get(shape, type.getElementType());
-  if (isReshape) {
-    return tensor::ExpandShapeOp::create(builder, loc, resultType,
-                                         element.tensor, groups, sizes);
+  return tensor::ExpandShapeOp::create(
+      builder, loc, RankedTensorType::get(shape, type.getElementType()),
+      element.tensor, groups, sizes);
+}
+
+/// The part of the tensor that the domain reads at constant offsets and steps,
+/// without dimensions of one index; nullopt if that is all of it.
+static std::optional<Element> slice(OpBuilder &builder, Location loc,
+                                    Element element, ArrayRef<int64_t> shape) {
+  auto type = dyn_cast<RankedTensorType>(element.tensor.getType());
+  if (!type || !type.hasStaticShape() || ShapedType::isDynamicShape(shape))
+    return std::nullopt;
+  SmallVector<OpFoldResult> offsets, extents, steps;
+  SmallVector<int64_t> sliceShape;
+  SmallVector<AffineExpr> indices;
+  bool isWhole = true;
+  for (auto [extent, index] :
+       llvm::zip_equal(type.getShape(), element.index.getResults())) {
+    // index = dim * step + offset
+    int64_t step = 1, offset = 0, size = 1;
+    AffineExpr rest = index;
+    if (auto sum = dyn_cast<AffineBinaryOpExpr>(rest);
+        sum && sum.getKind() == AffineExprKind::Add)
+      if (auto constant = dyn_cast<AffineConstantExpr>(sum.getRHS())) {
+        offset = constant.getValue();
+        rest = sum.getLHS();
+      }
+    if (auto product = dyn_cast<AffineBinaryOpExpr>(rest);
+        product && product.getKind() == AffineExprKind::Mul)
+      if (auto constant = dyn_cast<AffineConstantExpr>(product.getRHS())) {
+        step = constant.getValue();
+        rest = product.getLHS();
+      }
+    if (auto constant = dyn_cast<AffineConstantExpr>(index)) {
+      offset = constant.getValue();
+    } else if (auto dim = dyn_cast<AffineDimExpr>(rest)) {
+      size = shape[dim.getPosition()];
+      sliceShape.push_back(size);
+      indices.push_back(dim);
+    } else {
+      return std::nullopt;
+    }
+    if (step < 1 || offset < 0 || offset + (size - 1) * step >= extent)
+      return std::nullopt;
+    isWhole &= size == extent;
+    offsets.push_back(builder.getIndexAttr(offset));
+    extents.push_back(builder.getIndexAttr(size));
+    steps.push_back(builder.getIndexAttr(step));
   }
-  if (groups.size() != shape.size())
+  if (isWhole)
+    return std::nullopt;
+  Value part = tensor::ExtractSliceOp::create(
+      builder, loc, RankedTensorType::get(sliceShape, type.getElementType()),
+      element.tensor, offsets, extents, steps);
+  return Element{
+      part, AffineMap::get(shape.size(), 0, indices, builder.getContext())};
+}
+
+/// The tensor in another shape, if the domain has its elements in its order.
+static Value reshapeWhole(OpBuilder &builder, Location loc, Element element,
+                          ArrayRef<int64_t> shape) {
+  auto type = dyn_cast<RankedTensorType>(element.tensor.getType());
+  if (!type || type.getRank() == 0 || shape.empty() || !type.hasStaticShape() ||
+      ShapedType::isDynamicShape(shape) ||
+      type.getNumElements() != ShapedType::getNumElements(shape))
     return {};
-  return tensor::ExtractSliceOp::create(builder, loc, resultType,
-                                        element.tensor, offsets, sizes, steps);
+  // Positions in row-major order, without dims of extent 1.
+  MLIRContext *context = type.getContext();
+  auto getPosition = [&](ArrayRef<AffineExpr> indices,
+                         ArrayRef<int64_t> extents) {
+    AffineExpr position = getAffineConstantExpr(0, context);
+    for (auto [index, stride] :
+         llvm::zip_equal(indices, computeStrides(extents)))
+      position = position + index * stride;
+    return simplifyInExtents(position, shape);
+  };
+  SmallVector<AffineExpr> dims;
+  for (size_t dim = 0; dim < shape.size(); ++dim)
+    dims.push_back(getAffineDimExpr(dim, context));
+  if (getPosition(element.index.getResults(), type.getShape()) !=
+      getPosition(dims, shape))
+    return {};
+  Value value = element.tensor;
+  auto getAll = [](int64_t rank) -> SmallVector<ReassociationIndices> {
+    return {llvm::to_vector<2>(llvm::seq<int64_t>(0, rank))};
+  };
+  if (type.getRank() > 1)
+    value = tensor::CollapseShapeOp::create(builder, loc, value,
+                                            getAll(type.getRank()));
+  if (shape.size() == 1)
+    return value;
+  return tensor::ExpandShapeOp::create(
+      builder, loc, RankedTensorType::get(shape, type.getElementType()), value,
+      getAll(shape.size()));
 }
 
 Value mlir::qmm::materialize(OpBuilder &builder, Location loc,
@@ -273,17 +354,27 @@ Value mlir::qmm::materialize(OpBuilder &builder, Location loc,
           builder, loc,
           DenseElementsAttr::get(
               resultType, builder.getFloatAttr(floatType, expr->constant)));
-  if (expr->stands() && type == expr->type)
-    if (auto permutation = getPermutation(expr->origin, shape))
-      return transpose(builder, loc, expr->origin.tensor, *permutation);
-  if (expr->stands() && type == expr->type)
-    if (Value value = reshapeOrSlice(builder, loc, expr->origin, shape, sizes))
-      return value;
   FusedOp fused(builder, loc, shape);
-  if (expr->kind == ElementExpr::Kind::Moved && expr->type == type)
-    if (auto permutation = getPermutation(expr->origin, shape);
-        permutation && isIdentityPermutation(*permutation))
-      return fused.buildMoved(expr);
+  auto materializeLeaf = [&](Element element) {
+    ElementExpr leaf;
+    leaf.kind = ElementExpr::Kind::Leaf;
+    leaf.type = type;
+    leaf.origin = element;
+    return materialize(builder, loc, &leaf, sizes, type);
+  };
+  if (expr->stands() && type == expr->type) {
+    Element element = expr->origin;
+    if (auto permutation = getPermutation(element, shape))
+      return transpose(builder, loc, element.tensor, *permutation);
+    if (Value value = expandUnits(builder, loc, element, shape, sizes))
+      return value;
+    if (Value value = reshapeWhole(builder, loc, element, shape))
+      return value;
+    if (std::optional<Element> part = slice(builder, loc, element, shape))
+      return materializeLeaf(*part);
+  }
+  if (expr->kind == ElementExpr::Kind::Moved && type == expr->type)
+    return materializeLeaf({fused.buildMoved(expr), expr->origin.index});
   fused.collect(expr);
   fused.maps.push_back(builder.getMultiDimIdentityMap(rank));
   Value empty = tensor::EmptyOp::create(builder, loc, sizes, type);

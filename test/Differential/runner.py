@@ -15,12 +15,14 @@
 import json
 import pathlib
 import re
-import struct
 import subprocess
+import sys
 import tempfile
 
 import numpy as np
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Inputs"))
+import tensor_file
 from build import build
 from floats import STORAGE, decode, encode
 from inputs import inputs_of
@@ -41,30 +43,10 @@ class Outcome:
 
 def write_tensors(path, tensors):
     """tensors: {name: (element type, float64 array)}."""
-    header, blobs, offset = {}, [], 0
-    for name, (element, array) in tensors.items():
-        dtype, kind = STORAGE[element]
-        raw = np.ascontiguousarray(encode(element, array))
-        data = raw.astype(kind).tobytes()
-        header[name] = {"dtype": dtype, "shape": list(array.shape),
-                        "data_offsets": [offset, offset + len(data)]}
-        blobs.append(data)
-        offset += len(data)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as stream:
-        stream.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
-
-
-def read_tensors(path):
-    """{name: (dtype, shape, bytes)}."""
-    with open(path, "rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(length))
-        data = stream.read()
-    header.pop("__metadata__", None)
-    return {name: (e["dtype"], e["shape"], data[slice(*e["data_offsets"])])
-            for name, e in header.items()}
+    tensor_file.write(path, {
+        name: (STORAGE[element][0],
+               encode(element, array).astype(STORAGE[element][1]))
+        for name, (element, array) in tensors.items()})
 
 
 _CRASH = re.compile(r"PLEASE submit a bug report|Assertion `|Stack dump|"
@@ -196,7 +178,7 @@ def run_one(tools, case, program, artefact, matmuls, work):
         return Outcome(case, "not kept", "a note says that a rounding is gone",
                        matmuls)
     results = program.evaluate(inputs, permissions)
-    tensors = read_tensors(outFile)
+    tensors = tensor_file.read(outFile)
     neighbours = 0
     for i, (value, interval) in enumerate(zip(program.outputs, results)):
         dtype, shape, data = tensors["out%d" % i]

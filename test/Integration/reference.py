@@ -25,10 +25,14 @@ when one is above --rel."""
 
 import argparse
 import json
-import struct
+import os
 import sys
 
 import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                os.pardir, "Inputs"))
+import tensor_file
 
 # --------------------------------------------------------------------------
 # Element types, from their definitions: sign, exponent and mantissa bits.
@@ -99,12 +103,7 @@ class Tensors:
     """A file's tensors: `raw` gives codes, `values` numbers."""
 
     def __init__(self, path):
-        with open(path, "rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(length))
-        self.metadata = header.pop("__metadata__", {})
-        self.entries = header
-        self.start = 8 + length
+        self.entries, self.metadata, self.start = tensor_file.read_header(path)
         self.bytes = np.memmap(path, dtype=np.uint8, mode="r")
 
     def __contains__(self, name):
@@ -138,14 +137,7 @@ class Tensors:
 
 
 def write(path, name, array, dtype):
-    data = np.ascontiguousarray(array, dtype=_NUMPY[dtype]).tobytes()
-    header = json.dumps(
-        {name: {"dtype": dtype, "shape": list(array.shape),
-                "data_offsets": [0, len(data)]}}
-    ).encode()
-    header += b" " * (-len(header) % 8)
-    with open(path, "wb") as stream:
-        stream.write(struct.pack("<Q", len(header)) + header + data)
+    tensor_file.write(path, {name: (dtype, array.astype(_NUMPY[dtype]))})
 
 
 # --------------------------------------------------------------------------

@@ -351,3 +351,49 @@ func.func @dynamic_columns(%x: tensor<?x8xf32>, %w: tensor<?x8xf32>, %b: tensor<
   } -> tensor<?x?xbf16>
   return %z : tensor<?x?xbf16>
 }
+
+// What is moved there and back hasn't moved: by transposes, by a reshape, and by
+// a reshape behind which a transpose of an extent of 1 moves nothing.
+// CHECK-LABEL: func.func @moved_back(
+// CHECK: %[[Y:.*]] = qmm.scaled_matmul %{{.*}}, %{{.*}} bias(%{{.*}} : tensor<16xf32>) {activation = #qmm.activation<relu>}
+// CHECK-NEXT: return %[[Y]]
+func.func @moved_back(%x: tensor<8x32xf32>, %w: tensor<16x32xf32>, %b: tensor<16xf32>, %e: tensor<8x16xf32>, %t: tensor<16x8xf32>, %u: tensor<8x1x16xf32>) -> tensor<8x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %y = qmm.scaled_matmul %x, %w : tensor<8x32xf32>, tensor<16x32xf32> -> tensor<8x16xf32>
+  %t1 = linalg.transpose ins(%y : tensor<8x16xf32>) outs(%t : tensor<16x8xf32>) permutation = [1, 0]
+  %t2 = linalg.transpose ins(%t1 : tensor<16x8xf32>) outs(%e : tensor<8x16xf32>) permutation = [1, 0]
+  %z = linalg.generic #with_column
+    ins(%t2, %b : tensor<8x16xf32>, tensor<16xf32>) outs(%e : tensor<8x16xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %s = arith.addf %p, %q : f32
+    linalg.yield %s : f32
+  } -> tensor<8x16xf32>
+  %v1 = tensor.expand_shape %z [[0, 1], [2]] output_shape [1, 8, 16] : tensor<8x16xf32> into tensor<1x8x16xf32>
+  %v2 = linalg.transpose ins(%v1 : tensor<1x8x16xf32>) outs(%u : tensor<8x1x16xf32>) permutation = [1, 0, 2]
+  %v3 = tensor.collapse_shape %v2 [[0, 1], [2]] : tensor<8x1x16xf32> into tensor<8x16xf32>
+  %r = linalg.generic #elementwise
+    ins(%v3 : tensor<8x16xf32>) outs(%e : tensor<8x16xf32>) {
+  ^bb0(%p: f32, %o: f32):
+    %m = arith.maximumf %p, %zero : f32
+    linalg.yield %m : f32
+  } -> tensor<8x16xf32>
+  return %r : tensor<8x16xf32>
+}
+
+// A transpose of a square isn't none.
+// CHECK-LABEL: func.func @transposed_square(
+// CHECK: qmm.scaled_matmul %{{[a-z0-9]+}}, %{{[a-z0-9]+}} :
+// CHECK: linalg.transpose
+// CHECK: linalg.generic
+func.func @transposed_square(%x: tensor<8x32xf32>, %w: tensor<8x32xf32>, %e: tensor<8x8xf32>) -> tensor<8x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %y = qmm.scaled_matmul %x, %w : tensor<8x32xf32>, tensor<8x32xf32> -> tensor<8x8xf32>
+  %t = linalg.transpose ins(%y : tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) permutation = [1, 0]
+  %r = linalg.generic #elementwise
+    ins(%t : tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) {
+  ^bb0(%p: f32, %o: f32):
+    %m = arith.maximumf %p, %zero : f32
+    linalg.yield %m : f32
+  } -> tensor<8x8xf32>
+  return %r : tensor<8x8xf32>
+}

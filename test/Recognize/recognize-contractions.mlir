@@ -133,3 +133,25 @@ func.func @convert_without_clamp(%x: tensor<8x32xf32>, %w: tensor<16x32xf32>) ->
     ins(%a, %w : tensor<8x32xf8E4M3FN>, tensor<16x32xf32>) outs(%z : tensor<8x16xf32>) -> tensor<8x16xf32>
   return %y : tensor<8x16xf32>
 }
+
+// -----
+
+// Inside of the body, too: what is rounded before it is multiplied again.  A
+// product that goes into a sum of its own type isn't listed apart.
+// CHECK-LABEL: func.func @narrow_products_in_body(
+// CHECK: qmm.scaled_matmul {{.*}} {qmm.notes = ["a: element times scale rounded to bf16", "sum accumulated in f32, not bf16"]}
+func.func @narrow_products_in_body(%x: tensor<8x32xf8E4M3FN>, %w: tensor<16x32xbf16>, %s: bf16) -> tensor<8x16xbf16> {
+  %zero = arith.constant 0.0 : bf16
+  %e = tensor.empty() : tensor<8x16xbf16>
+  %z = linalg.fill ins(%zero : bf16) outs(%e : tensor<8x16xbf16>) -> tensor<8x16xbf16>
+  %y = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<8x32xf8E4M3FN>, tensor<16x32xbf16>) outs(%z : tensor<8x16xbf16>) {
+  ^bb0(%p: f8E4M3FN, %q: bf16, %o: bf16):
+    %c = arith.extf %p : f8E4M3FN to bf16
+    %d = arith.mulf %c, %s : bf16
+    %m = arith.mulf %d, %q : bf16
+    %r = arith.addf %o, %m : bf16
+    linalg.yield %r : bf16
+  } -> tensor<8x16xbf16>
+  return %y : tensor<8x16xbf16>
+}

@@ -8,10 +8,8 @@
 # ===-----------------------------------------------------------------------===#
 """usage: epilogues.py QUANT-RUN PROGRAM.qmm WORK-PREFIX"""
 
-import json
 import math
 import os
-import struct
 import subprocess
 import sys
 
@@ -19,6 +17,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir))
 import reference
+import tensor_file
 
 run, program, work = sys.argv[1:]
 random = np.random.default_rng(7)
@@ -38,17 +37,9 @@ inputs = {
 
 
 def write(path, names):
-    header, data = {}, b""
-    for name in names:
-        raw = inputs[name].tobytes()
-        dtype = "U8" if inputs[name].dtype == np.uint8 else "F32"
-        header[name] = {"dtype": dtype, "shape": list(inputs[name].shape),
-                        "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as stream:
-        stream.write(struct.pack("<Q", len(text)) + text + data)
+    tensor_file.write(path, {
+        name: ("U8" if inputs[name].dtype == np.uint8 else "F32", inputs[name])
+        for name in names})
 
 
 x, w, b, r, c, s = (inputs[name].astype(np.float64) for name in "xwbrcs")

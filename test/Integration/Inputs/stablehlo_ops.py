@@ -4,12 +4,15 @@
 write: one function with a result per StableHLO op, DIR/ops.mlir, and its inputs
 DIR/in.safetensors.  check: compares DIR/out.safetensors with numpy, special
 values included; says what differs and fails."""
-import json
 import math
-import struct
+import os
 import sys
 
 import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                os.pardir, os.pardir, "Inputs"))
+import tensor_file
 
 DTYPES = {"F32": np.float32, "I32": np.int32, "I8": np.int8, "BOOL": np.bool_}
 MLIR = {np.dtype(np.float32): "f32", np.dtype(np.int32): "i32",
@@ -207,33 +210,14 @@ def mlir_type(array):
 
 
 def write_safetensors(path, tensors):
-    header, data = {}, b""
     names = {value: key for key, value in DTYPES.items()}
-    for name, array in tensors.items():
-        raw = array.tobytes()
-        header[name] = {"dtype": names[array.dtype.type],
-                        "shape": list(array.shape),
-                        "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as stream:
-        stream.write(struct.pack("<Q", len(text)) + text + data)
+    tensor_file.write(path, {name: (names[array.dtype.type], array)
+                             for name, array in tensors.items()})
 
 
 def read_safetensors(path):
-    with open(path, "rb") as stream:
-        raw = stream.read()
-    size = struct.unpack("<Q", raw[:8])[0]
-    tensors = {}
-    for name, entry in json.loads(raw[8:8 + size]).items():
-        if name == "__metadata__":
-            continue
-        begin, end = (8 + size + offset for offset in entry["data_offsets"])
-        dtype = DTYPES.get(entry["dtype"], np.bool_)
-        tensors[name] = np.frombuffer(raw[begin:end], dtype).reshape(
-            entry["shape"])
-    return tensors
+    return {name: np.frombuffer(data, DTYPES.get(dtype, np.bool_)).reshape(shape)
+            for name, (dtype, shape, data) in tensor_file.read(path).items()}
 
 
 def write(folder):

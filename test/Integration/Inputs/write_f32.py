@@ -2,21 +2,18 @@
 """usage: write_f32.py FILE.safetensors NAME SHAPE [NAME SHAPE...]
 
 Writes f32 tensors of small numbers; a shape is extents with x between them."""
-import json
-import struct
+import os
 import sys
 
-header, data = {}, b""
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                os.pardir, os.pardir, "Inputs"))
+import tensor_file
+
+tensors = {}
 for name, shape in zip(sys.argv[2::2], sys.argv[3::2]):
     extents = [int(extent) for extent in shape.split("x")]
-    count = 1
-    for extent in extents:
-        count *= extent
-    values = struct.pack(f"<{count}f", *((i % 9) - 4.0 for i in range(count)))
-    header[name] = {"dtype": "F32", "shape": extents,
-                    "data_offsets": [len(data), len(data) + len(values)]}
-    data += values
-text = json.dumps(header).encode()
-text += b" " * (-len(text) % 8)
-with open(sys.argv[1], "wb") as stream:
-    stream.write(struct.pack("<Q", len(text)) + text + data)
+    values = np.arange(np.prod(extents)) % 9 - 4.0
+    tensors[name] = ("F32", values.astype("<f4").reshape(extents))
+tensor_file.write(sys.argv[1], tensors)
