@@ -82,7 +82,7 @@ Status verifyMatmulBuffers(const qmm_scaled_matmul_args &args,
     const bool isResult = tensor == args.d && dataName[0] == 'd';
     const bool givesScale =
         isResult && plan.output == cpu::MatmulPlan::Output::Computed;
-    // Range is spelled out for g++ 14, which assigns no list to a conditional.
+    // Range is spelled out for g++ 13, which assigns no list to a conditional.
     (isResult ? outputs[numOutputs++] : inputs[numInputs++]) =
         Range{dataName, tensor->data, extents->dataBytes};
     if (!isWide(tensor->scheme))
