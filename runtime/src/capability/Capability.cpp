@@ -73,8 +73,9 @@ constexpr char kAligned[] =
     "K and leading dimensions multiples of 16; TN only, but on sm_100";
 constexpr char kRowwise[] =
     "K and leading dimensions multiples of 16; TN only; K below 12288";
-constexpr char kNoFast[] = "K and leading dimensions multiples of 16; TN only; "
-                           "no fast accumulation";
+constexpr char kNoFast[] =
+    "K and leading dimensions multiples of 16; rows of a 1x128 operand "
+    "multiples of 4; TN only; no fast accumulation";
 constexpr char kMX[] = "TN only, but on sm_100 (sm_120 from cuBLAS 13.6, which "
                        "some shapes need)";
 constexpr char kNV[] = "K a multiple of 32, N of 8; TN only; no bias with an "

@@ -82,11 +82,12 @@ Status verifyMatmulBuffers(const qmm_scaled_matmul_args &args,
     const bool isResult = tensor == args.d && dataName[0] == 'd';
     const bool givesScale =
         isResult && plan.output == cpu::MatmulPlan::Output::Computed;
-    (isResult ? outputs[numOutputs++] : inputs[numInputs++]) = {
-        dataName, tensor->data, extents->dataBytes};
+    // Range is spelled out for g++ 13, which assigns no list to a conditional.
+    (isResult ? outputs[numOutputs++] : inputs[numInputs++]) =
+        Range{dataName, tensor->data, extents->dataBytes};
     if (!isWide(tensor->scheme))
-      (givesScale ? outputs[numOutputs++] : inputs[numInputs++]) = {
-          scaleName, tensor->scale, extents->scaleBytes};
+      (givesScale ? outputs[numOutputs++] : inputs[numInputs++]) =
+          Range{scaleName, tensor->scale, extents->scaleBytes};
     if (tensor->scheme.has_tensor_scale)
       inputs[numInputs++] = {tensorScaleName, tensor->tensor_scale,
                              extents->tensorScaleBytes};

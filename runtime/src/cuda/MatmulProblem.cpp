@@ -439,6 +439,10 @@ Status Describer::chooseAlpha() {
   take(args.alpha, AlphaSource::Argument);
   take(args.a->scheme.has_tensor_scale, AlphaSource::TensorScaleA);
   take(args.b->scheme.has_tensor_scale, AlphaSource::TensorScaleB);
+  // Then beta is on the device too, and C, which an FP8 result doesn't have
+  // without a residual, may not be null.
+  if (factors == 1 && problem.isNarrow && !args.residual)
+    return refuse("alpha with an FP8 result comes with a residual, found none");
   if (factors > 1)
     return refuse("one factor multiplies the sum: the product of alpha and the "
                   "tensor scales, given as alpha; found " +

@@ -201,6 +201,11 @@ TEST(MatmulProblem, ResultsAndEpilogues) {
   c.d = TestTensor({64, 128}, raw(QMM_DTYPE_E4M3));
   p = c.expectAdmitted();
   EXPECT_TRUE(p.isNarrow && !p.hasOutputScale);
+  c.hasAlpha = true;
+  c.expectRefused("alpha with an FP8 result comes with a residual");
+  c.hasResidual = true;
+  c.expectAdmitted();
+  c.hasAlpha = c.hasResidual = false;
   c.hasBias = c.hasResidual = true;
   c.bias = TestTensor({128}, getScheme("f16"));
   c.expectRefused("residual of a e4m3 result of e4m3 operands is of the bias' "

@@ -136,9 +136,11 @@ TEST_F(MatmulOnDevice, RawCodes) {
   check({&a, &b}, d, kFastError, "raw x raw");
   check({&a, &scaled}, d, kFastError, "raw x fp8");
   const float alpha = 1.0f / 512;
-  Call call = {&a, &scaled};
+  check({&a, &scaled}, narrow, kFastError * 4, "raw x fp8 -> raw e4m3");
+  TestTensor residual = make({40, 48}, "bf16");
+  Call call = {&a, &scaled, nullptr, &residual};
   call.alpha = &alpha;
-  check(call, narrow, kFastError * 4, "raw x fp8 -> raw e4m3");
+  check(call, narrow, kFastError * 4, "raw x fp8 -> raw e4m3 with alpha");
 }
 
 TEST_F(MatmulOnDevice, Integers) {

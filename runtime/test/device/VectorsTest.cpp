@@ -118,7 +118,8 @@ TEST_F(Vectors, QuantizedResult) {
     TestTensor a = load(c + ".a", c + ".sa", "fp8");
     TestTensor b = load(c + ".b", c + ".sb", "fp8");
     TestTensor d({a.extents.outer, b.extents.outer}, getScheme("fp8"));
-    const float scale = getFile().at(c + ".scale_result").as<float>()[0];
+    // torch 2.11 left its scale_result (50) out.
+    const float scale = 1;
     Call call = {&a, &b};
     call.options.fastAccumulation = false;
     call.outputScale = &scale;
