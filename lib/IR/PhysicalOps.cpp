@@ -84,7 +84,7 @@ OperandRange qmm::getPhysicalOutputGroup(OperandRange outputs, ArrayAttr types,
 
 namespace {
 /// What the type lists of an op hold, position by position.
-enum class Listed { Wide, Quantized, Either, Scale };
+enum class Listed { Wide, Quantized, Factor, Product, Scale };
 } // namespace
 
 static StringRef spell(Listed kind) {
@@ -93,8 +93,10 @@ static StringRef spell(Listed kind) {
     return "a ranked tensor of f32, bf16 or f16";
   case Listed::Quantized:
     return "a !qmm.tensor";
-  case Listed::Either:
-    return "a wide tensor or a !qmm.tensor";
+  case Listed::Factor:
+    return "a wide or raw tensor or a !qmm.tensor";
+  case Listed::Product:
+    return "a wide or i32 tensor or a !qmm.tensor";
   case Listed::Scale:
     return "tensor<f32>";
   }
@@ -110,8 +112,11 @@ static bool isListed(Type type, Listed kind) {
     return wide;
   case Listed::Quantized:
     return quantized;
-  case Listed::Either:
-    return wide || quantized;
+  case Listed::Factor:
+    return wide || quantized || isRawTensor(type);
+  case Listed::Product:
+    return wide || quantized ||
+           (tensor && tensor.getElementType().isInteger(32));
   case Listed::Scale:
     return tensor && tensor.getRank() == 0 && tensor.getElementType().isF32();
   }
@@ -225,9 +230,10 @@ LogicalResult PhysAmaxOp::verify() {
 }
 
 LogicalResult PhysScaledMatmulOp::verify() {
-  SmallVector<Listed> inputKinds{Listed::Either, Listed::Either};
+  SmallVector<Listed> inputKinds{Listed::Factor, Listed::Factor};
   inputKinds.append(getHasBias() + getHasResidual(), Listed::Wide);
-  SmallVector<Listed> outputKinds{Listed::Either};
+  inputKinds.append(getHasAlpha(), Listed::Scale);
+  SmallVector<Listed> outputKinds{Listed::Product};
   outputKinds.append(getHasAmax(), Listed::Scale);
   if (failed(
           verifyTypeList(*this, "input_types", getInputTypes(), inputKinds)) ||
@@ -247,6 +253,8 @@ LogicalResult PhysScaledMatmulOp::verify() {
     spec.bias = input(2);
   if (getHasResidual())
     spec.residual = input(2 + getHasBias());
+  spec.alphaGiven = getHasAlpha();
+  spec.activation = getActivation();
   // Its buffer is counted below.
   spec.outScaleGiven = needsOutScale(result);
   if (failed(verifyScaledMatmul(*this, spec)))
@@ -347,6 +355,10 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
                          << ", expected a function of the module @"
                          << QMMDialect::kKernelsModule << " or @"
                          << QMMDialect::kDeviceModule;
+  if (!isHost && !function->hasAttr(QMMDialect::kLaunchAttr))
+    return emitOpError() << "kernel " << kernel << " has no attribute '"
+                         << QMMDialect::kLaunchAttr
+                         << "', expected one that says how it is launched";
   SmallVector<Type> expected(getBuffers().getTypes());
   // The integers, then begin and end, or the extent.
   expected.append(getIntegers().size() + (isHost ? 2 : 1),

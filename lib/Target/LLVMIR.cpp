@@ -346,7 +346,7 @@ void FunctionEmitter::emit(const program::Command &command) {
     for (auto [i, expr] : llvm::enumerate(command.integers))
       store(integers, i * sizeof(int64_t), evaluate(expr));
     llvm::Function *kernel =
-        module.getFunction(program.kernels[command.kernel]);
+        module.getFunction(program.kernels[command.kernel].name);
     b.CreateCall(kernel,
                  {buffers, integers, b.getInt64(0), evaluate(command.extent)});
     return;
@@ -450,8 +450,9 @@ mlir::qmm::translateToLLVMIR(ModuleOp module, StringRef isa,
     emitKeys(*result, *program, name + "_parameters");
   }
   // The entries are all that an embedder links to.
-  for (const std::string &kernel : program->kernels)
-    result->getFunction(kernel)->setLinkage(llvm::GlobalValue::InternalLinkage);
+  for (const program::Kernel &kernel : program->kernels)
+    result->getFunction(kernel.name)
+        ->setLinkage(llvm::GlobalValue::InternalLinkage);
   std::string error;
   llvm::raw_string_ostream stream(error);
   if (llvm::verifyModule(*result, &stream))

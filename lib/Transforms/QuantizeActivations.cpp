@@ -105,7 +105,7 @@ void mlir::qmm::lowerLinear(LinearOp linear, ActivationPolicy policy,
     scheme = {};
   if (scheme && policy == ActivationPolicy::Auto &&
       !llvm::all_of(chips, [&](StringRef chip) {
-        return multipliesNatively(chip, scheme, weight.getScheme());
+        return multipliesNatively(chip, scheme, weight);
       }))
     scheme = {};
 

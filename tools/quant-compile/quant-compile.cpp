@@ -10,11 +10,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "capability/Capability.h"
 #include "qmm/Import/Passes.h"
 #include "qmm/InitAllDialects.h"
 #include "qmm/Kernels/Host/Codegen.h"
 #include "qmm/Pipelines/Stages.h"
 #include "qmm/Plan/Passes.h"
+#include "qmm/Plan/Targets.h"
 #include "qmm/Target/Artifact.h"
 #include "qmm/Target/LLVMIR.h"
 
@@ -51,8 +53,10 @@ static cl::opt<std::string>
                cl::desc("Output; - is standard output (not for artefacts)"),
                cl::value_desc("file"), cl::init("-"), cl::cat(category));
 static cl::list<std::string>
-    targets("target", cl::desc("What to compile for (default: cpu)"),
-            cl::value_desc("cpu"), cl::CommaSeparated, cl::cat(category));
+    targets("target",
+            cl::desc("What to compile for: cpu (default), or one or more GPU "
+                     "architectures, cuda:sm_90[,sm_90a,...]"),
+            cl::value_desc("target"), cl::CommaSeparated, cl::cat(category));
 static cl::opt<std::string> checkpointPath(
     "checkpoint",
     cl::desc("The file that parameters of the scope 'model' are read from, "
@@ -129,22 +133,46 @@ writeOutput(StringRef path, function_ref<void(llvm::raw_ostream &)> write) {
   return success();
 }
 
+static bool isForGPU() {
+  return llvm::any_of(targets, [](StringRef t) { return t != "cpu"; });
+}
+
+/// --target as chips: the prefix "cuda:" holds for those after it.
+static FailureOr<SmallVector<StringRef>> getChips() {
+  if (targets.empty())
+    targets.push_back("cpu");
+  bool onGPU = false;
+  SmallVector<StringRef> chips;
+  for (const std::string &target : targets) {
+    StringRef chip = target;
+    onGPU |= chip.consume_front("cuda:");
+    if (!::qmmrt::isKnownChip({chip.data(), chip.size()}) ||
+        onGPU != (chip != "cpu") || (chip == "cpu" && targets.size() > 1)) {
+      std::string known;
+      for (std::string_view name : ::qmmrt::getKnownChips())
+        if (name != "cpu")
+          known += (known.empty() ? "" : ", ") + std::string(name);
+      fail("--target: '" + target +
+           "' isn't a target here; expected cpu alone, or cuda: and one or "
+           "more of " +
+           known);
+      return failure();
+    }
+    chips.push_back(chip);
+  }
+  return chips;
+}
+
 /// Sets the targets and the checkpoint on the module.
 static LogicalResult configure(ModuleOp module) {
   MLIRContext *context = module.getContext();
   Builder builder(context);
-  if (targets.empty())
-    targets.push_back("cpu");
+  FailureOr<SmallVector<StringRef>> chips = getChips();
+  if (failed(chips))
+    return failure();
   SmallVector<Attribute> attributes;
-  for (const std::string &chip : targets) {
-    if (chip != "cpu") {
-      fail("target '" + chip +
-           "' can't be compiled for: this version lowers "
-           "for 'cpu' only");
-      return failure();
-    }
+  for (StringRef chip : *chips)
     attributes.push_back(TargetAttr::get(context, chip));
-  }
   module->setAttr(QMMDialect::kTargetsAttr, builder.getArrayAttr(attributes));
   if (!checkpointPath.empty()) {
     SmallString<256> path(checkpointPath);
@@ -174,6 +202,7 @@ static LogicalResult runPipeline(ModuleOp module) {
   PassManager pm(module.getContext());
   PipelineOptions options;
   options.activations = activations;
+  options.forGPU = isForGPU();
   buildPipeline(pm, from, compileTo, options);
   return pm.run(module);
 }

@@ -58,6 +58,7 @@ inline llvm::cl::ValuesClass getStageValues() {
 struct PipelineOptions {
   ActivationPolicy activations = ActivationPolicy::Auto;
   int64_t constantThreshold = 1024;
+  bool forGPU = false; // what the module's targets are
 };
 
 /// Appends the passes of one stage, its contract's check last.

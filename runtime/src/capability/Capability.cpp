@@ -82,14 +82,19 @@ constexpr char kNV[] = "K a multiple of 32, N of 8; TN only; no bias with an "
                        "f16 result";
 constexpr char kInt8[] =
     "i32 result: the scales and the cast are an epilogue of ours; TN only";
+constexpr char kCodes[] = "the codes are multiplied, the scales are an "
+                          "epilogue of ours; K and N multiples of 16; TN only";
 
 constexpr Row kRows[] = {
     {"fp8", "fp8", kScalar, kScalar, kFP8, 120000, kAligned},
     {"fp8", "fp8_e5m2", kScalar, kScalar, kFP8, 120000, kAligned},
     {"fp8_row", "fp8_row", kOuter, kOuter, kSM90, 120900, kRowwise},
+    {"fp8_row", "fp8_row", -1, -1, kFP8, 120000, kCodes},
+    {"fp8", "fp8_row", -1, -1, kFP8, 120000, kCodes},
     {"fp8_1x128", "fp8_1x128", kVec128, kVec128, kSM90, 120900, kNoFast},
     {"fp8_1x128", "fp8_128x128", kVec128, kBlock128, kSM90, 120900, kNoFast},
     {"mxfp8", "mxfp8", kVec32, kVec32, kBlackwell, 120800, kMX},
+    {"mxfp8", "mxfp8_e5m2", kVec32, kVec32, kBlackwell, 120800, kMX},
     {"nvfp4", "nvfp4", kVec16, kVec16, kBlackwell, 120800, kNV},
     {"int8", "int8", -1, -1, kAnyGPU, 110000, kInt8},
     {"int8", "int8_row", -1, -1, kAnyGPU, 110000, kInt8},
@@ -107,15 +112,47 @@ std::string spellVersion(unsigned version) {
          std::to_string(version / 100 % 100);
 }
 
-/// The row of the pair in either order; `swapped` says which.
-const Row *findRow(const std::string &a, const std::string &b, bool &swapped) {
-  for (const Row &row : kRows)
-    for (bool order : {false, true})
-      if (a == (order ? row.b : row.a) && b == (order ? row.a : row.b)) {
-        swapped = order;
-        return &row;
-      }
-  return nullptr;
+/// Why the library can't take the extents, "" where it can.
+std::string refuseExtents(const RouteQuery &query) {
+  constexpr int64_t kMultiple = 16;
+  for (auto [extent, name] : {std::pair(query.k, "K"), std::pair(query.n, "N")})
+    if (extent % kMultiple != 0)
+      return std::string(name) + " is " + std::to_string(extent) +
+             ", which isn't a multiple of " + std::to_string(kMultiple) +
+             " as cuBLASLt wants it";
+  return "";
+}
+
+/// The library's routes for the pair, in the table's order; where there is
+/// none, `reason` says why.
+std::vector<Route> findLibraryRoutes(const RouteQuery &query, const Chip &chip,
+                                     std::string &reason) {
+  std::string a = describeScheme(query.a), b = describeScheme(query.b);
+  std::vector<Route> routes;
+  reason = "cuBLASLt has no mode for " + a + " by " + b;
+  for (const Row &row : kRows) {
+    bool isSame = a == row.a && b == row.b;
+    bool isSwapped = a == row.b && b == row.a;
+    if (!isSame && !isSwapped)
+      continue;
+    std::string refusal = refuseExtents(query);
+    if (!(row.chips & chip.arch))
+      reason = "cuBLASLt doesn't multiply " + a + " by " + b + " on " +
+               std::string(chip.name);
+    else if (query.libraryVersion && query.libraryVersion < row.sinceVersion)
+      reason = "needs cuBLAS " + spellVersion(row.sinceVersion) + ", found " +
+               spellVersion(query.libraryVersion);
+    else if (!refusal.empty())
+      reason = refusal;
+    else
+      routes.push_back({RouteKind::Library, isSame ? row.modeA : row.modeB,
+                        isSame ? row.modeB : row.modeA,
+                        row.modeA < 0 ? "codes multiplied natively, scales in "
+                                        "an epilogue"
+                                      : "multiplied natively",
+                        row.constraint});
+  }
+  return routes;
 }
 
 } // namespace
@@ -143,32 +180,16 @@ std::vector<Route> qmmrt::queryRoutes(const RouteQuery &query,
   if (chip->arch == kHost)
     return {{RouteKind::Host, -1, -1, "the CPU decodes any scheme to f32"}};
 
-  std::vector<Route> routes;
-  std::string a = describeScheme(query.a), b = describeScheme(query.b);
-  bool swapped = false;
-  std::string reason;
   if (isWide(query.a) && isWide(query.b)) {
     if (query.a.element == query.b.element)
-      routes.push_back({RouteKind::Library, -1, -1, "both operands are wide"});
-    else
-      routes.push_back({RouteKind::Widen, -1, -1,
-                        "cuBLASLt doesn't multiply " + a + " by " + b});
-    return routes;
+      return {{RouteKind::Library, -1, -1, "both operands are wide"}};
+    return {{RouteKind::Widen, -1, -1,
+             "cuBLASLt doesn't multiply " + describeScheme(query.a) + " by " +
+                 describeScheme(query.b)}};
   }
-  const Row *row = findRow(a, b, swapped);
-  if (!row)
-    reason = "cuBLASLt has no mode for " + a + " by " + b;
-  else if (!(row->chips & chip->arch))
-    reason = "cuBLASLt doesn't multiply " + a + " by " + b + " on " +
-             std::string(chip->name);
-  else if (query.libraryVersion && query.libraryVersion < row->sinceVersion)
-    reason = "needs cuBLAS " + spellVersion(row->sinceVersion) + ", found " +
-             spellVersion(query.libraryVersion);
-  else
-    routes.push_back({RouteKind::Library, swapped ? row->modeB : row->modeA,
-                      swapped ? row->modeA : row->modeB, "multiplied natively",
-                      row->constraint});
+  std::string reason;
+  std::vector<Route> routes = findLibraryRoutes(query, *chip, reason);
   routes.push_back(
-      {RouteKind::Widen, -1, -1, reason.empty() ? "fallback" : reason});
+      {RouteKind::Widen, -1, -1, routes.empty() ? reason : "fallback"});
   return routes;
 }

@@ -33,7 +33,8 @@ enum class RouteKind {
 struct Route {
   RouteKind kind;
   /// cuBLASLt's scale modes of the operands (cublasLtMatmulMatrixScale_t); -1
-  /// where the route isn't the library's.
+  /// where the route isn't the library's, operands are wide, or the library
+  /// multiplies the codes alone and the scales follow in an epilogue of ours.
   int modeA = -1, modeB = -1;
   std::string reason; // why it stands where it does
   /// What the library demands or refuses beyond the pair (layouts, alignments,
@@ -44,6 +45,8 @@ struct Route {
 struct RouteQuery {
   std::string_view chip;
   qmm_scheme a, b;
+  /// 0 where they aren't known: then nothing is refused for them.
+  int64_t n = 0, k = 0;
   /// major * 10000 + minor * 100 + patch of cuBLASLt; 0: the newest known.
   unsigned libraryVersion = 0;
 };

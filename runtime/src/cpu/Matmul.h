@@ -25,7 +25,8 @@ namespace qmmrt::cpu {
 /// Everything that shapes, schemes and layouts decide.  Copyable, owns nothing.
 struct MatmulPlan {
   enum class Output {
-    Wide,
+    Wide,    // or raw FP8
+    Integer, // the exact sum, i32
     Static,  // one given f32 scale
     Computed // through an f32 result, by numerics' quantize
   };
@@ -37,6 +38,7 @@ struct MatmulPlan {
   qmm_activation activation = QMM_ACTIVATION_NONE;
   Output output = Output::Wide;
   qmm_tensor quantizedResult = {}; // Computed: d's descriptor
+  bool hasAlpha = false;
   bool wantsAmax = false;
 
   /// As computed: batches that share b become rows of a where they can.
@@ -71,6 +73,7 @@ struct MatmulBuffers {
   Buffers a, b, d;
   const void *bias = nullptr;
   const void *residual = nullptr;
+  const void *alpha = nullptr; // f32
   float *amax = nullptr;
 };
 

@@ -12,7 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "qmm/ops.h"
 
-#include "cpu/Context.h"
+#include "context/Context.h"
 #include "cpu/Matmul.h"
 #include "cpu/MatmulBlocking.h"
 #include "numerics/Quantize.h"
@@ -27,10 +27,21 @@ using detail::invalid;
 
 namespace {
 
-Status requireAll(const qmm_context *context, const qmm_tensor *src,
-                  const qmm_tensor *dst) {
+/// Is this a context whose device has these operations on their own?
+Status requireHost(const qmm_context *context) {
   if (!context)
     return invalid("context is NULL");
+  if (context->device)
+    return Status(QMM_STATUS_UNSUPPORTED,
+                  "quantize, dequantize, relayout and amax run on a GPU as "
+                  "kernels of compiled programs; expected a CPU context");
+  return Status();
+}
+
+Status requireAll(const qmm_context *context, const qmm_tensor *src,
+                  const qmm_tensor *dst) {
+  if (Status s = requireHost(context); !s.ok())
+    return s;
   if (!src)
     return invalid("src is NULL, expected a tensor");
   if (!dst)
@@ -95,6 +106,8 @@ Status verifyMatmulBuffers(const qmm_scaled_matmul_args &args,
   if (Status s = add(args.d, "d", "d: data", "d: scale", "d: tensor_scale");
       !s.ok())
     return s;
+  if (args.alpha)
+    inputs[numInputs++] = {"alpha", args.alpha, sizeof(float)};
   if (args.amax)
     outputs[numOutputs++] = {"amax", args.amax, sizeof(float)};
   if (args.workspace)
@@ -127,6 +140,8 @@ Result<cpu::MatmulPlan> planFor(qmm_context *context,
 }
 
 Status scaledMatmul(qmm_context *context, const qmm_scaled_matmul_args *args) {
+  if (context && context->device && args)
+    return cuda::scaledMatmul(*context->device, *context->matmuls, *args);
   Result<cpu::MatmulPlan> plan = planFor(context, args);
   if (!plan.ok())
     return plan.getStatus();
@@ -157,6 +172,7 @@ Status scaledMatmul(qmm_context *context, const qmm_scaled_matmul_args *args) {
   buffers.d = getBuffers(*args->d);
   buffers.bias = args->bias ? args->bias->data : nullptr;
   buffers.residual = args->residual ? args->residual->data : nullptr;
+  buffers.alpha = args->alpha;
   buffers.amax = args->amax;
   cpu::runMatmul(*context->executor, *plan, buffers, workspace);
   return Status();
@@ -201,8 +217,8 @@ qmm_status qmm_relayout(qmm_context *context, const qmm_tensor *src,
 qmm_status qmm_amax(qmm_context *context, const qmm_tensor *src,
                     float *result) {
   return guardCall([&] {
-    if (!context)
-      return invalid("context is NULL");
+    if (Status s = requireHost(context); !s.ok())
+      return s;
     if (!src)
       return invalid("src is NULL, expected a tensor");
     if (!result)
@@ -217,6 +233,13 @@ qmm_status qmm_scaled_matmul_workspace(qmm_context *context,
   return guardCall([&] {
     if (!bytes)
       return invalid("bytes is NULL, expected a place for the size");
+    if (context && context->device && args) {
+      auto found = context->matmuls->get(
+          *args, static_cast<cuda::CUstream>(args->stream));
+      if (found.ok())
+        *bytes = (*found)->getWorkspaceBytes();
+      return found.getStatus();
+    }
     Result<cpu::MatmulPlan> plan = planFor(context, args);
     if (!plan.ok())
       return plan.getStatus();

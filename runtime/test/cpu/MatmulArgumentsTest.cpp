@@ -115,7 +115,7 @@ TEST_F(MatmulArguments, Types) {
   bias.desc.scheme.element = QMM_DTYPE_I32;
   expectPlanRefused("bias:");
   bias.desc.scheme.element = QMM_DTYPE_F32;
-  a.desc.scheme.element = QMM_DTYPE_I8;
+  a.desc.scheme.element = QMM_DTYPE_I16;
   expectPlanRefused("a: scheme is");
   a.desc.scheme.element = QMM_DTYPE_BF16;
   b.desc.layout.nibbles = QMM_NIBBLES_NONE;

@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "SimdTargets.h"
 #include "TestTensor.h"
-#include "cpu/Context.h"
+#include "context/Context.h"
 #include "numerics/Elements.h"
 #include "numerics/Quantize.h"
 

@@ -16,6 +16,10 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
+namespace mlir {
+class RewritePatternSet;
+} // namespace mlir
+
 namespace mlir::qmm {
 
 /// The gpu.module that holds the device kernels.
@@ -26,6 +30,24 @@ inline constexpr llvm::StringLiteral kLaunchAttrName = "qmm.launch";
 /// Replaces quantize, dequantize, relayout and amax on memrefs by kernels in
 /// `@qmm.device` and their launches.
 LogicalResult buildDeviceKernels(ModuleOp module);
+
+/// What a chip has instructions for.
+struct ConversionFeatures {
+  bool convertsFP8 = false;
+  bool convertsFP4 = false;
+};
+
+/// qmm.encode, qmm.decode and qmm.encode_scale as instructions or arithmetic,
+/// which may leave arith.truncf to small floats.  For drivers that don't fold.
+void populateLowerConversionsPatterns(RewritePatternSet &patterns,
+                                      ConversionFeatures features);
+
+/// Applies these under `root`, then expands what converts small floats.
+void lowerConversions(Operation *root, ConversionFeatures features);
+
+/// Moves the outlined kernels of `@qmm.kernels` to `@qmm.device`, a thread a
+/// point.
+LogicalResult moveKernelsToDevice(ModuleOp module);
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
