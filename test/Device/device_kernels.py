@@ -1,14 +1,25 @@
 #!/usr/bin/env python3
+# ===- Device/device_kernels.py - Device kernels against the numerics -------===#
+#
+# Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===-----------------------------------------------------------------------===#
+#
+# The kernels alone, launched through the driver as the runtime launches them:
+# what they compute has to be what the shared library computes, byte for byte.
+#
+# ===-----------------------------------------------------------------------===#
 """Device kernels of the physical ops against the runtime's numerics.
 
-  device_kernels.py generate --quant-opt BIN --out DIR [--chip sm_90]
-  device_kernels.py run DIR --runtime libqmm_runtime.so [--bench]
+  device_kernels.py generate --quant-opt=BIN --out=DIR [--chip=sm_90]
+  device_kernels.py run DIR --runtime=libqmm_runtime.so [--bench]
 
-`generate` needs the compiler and no GPU: it writes the kernels as PTX and what
-each case launches.  `run` needs a GPU, numpy and cupy, and no compiler: every
-case is compared byte for byte with the shared library on the same input, then
-(--bench) the kernels are timed in CUDA graphs against a device-to-device copy.
-"""
+`generate` needs the compiler and no GPU: it writes the kernels and what each
+case launches.  `run` needs a GPU, numpy and cupy, and no compiler: every case
+is compared with the shared library on the same input, then (--bench) kernels
+are timed in CUDA graphs against a copy.  Exits with 1 if a byte differs."""
 
 import argparse
 import ctypes
@@ -413,39 +424,29 @@ def run_tool(command, text):
     return done.stdout
 
 
-def get_assembly(text):
-    binary = re.search(r'assembly = "((?:[^"\\]|\\.)*)"', text)[1]
-    plain = re.sub(r"\\([0-9A-Fa-f]{2}|.)",
-                   lambda m: chr(int(m[1], 16)) if len(m[1]) == 2 else m[1],
-                   binary)
-    return plain.rstrip("\0")
-
-
 def generate(args):
     cases = make_cases() + make_bench()
+    os.makedirs(args.out, exist_ok=True)
+    # A cubin where there is a ptxas, so that nothing is compiled on the GPU's
+    # machine.
+    code = (f"qmm-device-to-ptx{{chips={args.chip} format={args.format} "
+            f"directory={args.out}}}")
     built = run_tool(
         [args.quant_opt,
          "--pass-pipeline=builtin.module(qmm-build-device-kernels,"
-         "canonicalize,cse)"],
+         f"canonicalize,cse,{code})"],
         "".join(case.text for case in cases))
-    functions, _, kernels = built.partition("  gpu.module @qmm.device")
+    functions, _, kernels = built.partition("gpu.module @qmm.device")
     texts = {re.match(r"@(\w+)", part)[1]: "func.func " + part
              for part in functions.split("func.func ")[1:]}
     launches = dict(re.findall(
-        r"gpu\.func @(\w+)\(.*attributes \{qmm\.launch = \{([^}]*)\}", kernels))
+        r"gpu\.func @(\w+)\(.*qmm\.launch = \{([^}]*)\}", kernels))
     shapes = {name: {key: int({"true": 1, "false": 0}.get(value, value))
                      for key, value in re.findall(
                          r"(\w+) = (\w+)", attributes)}
               for name, attributes in launches.items()}
-    lowered = run_tool(
-        [args.quant_opt,
-         f"--pass-pipeline={args.ptx_pipeline.replace('CHIP', args.chip)}"],
-        "module {\n  gpu.module @qmm.device" + kernels)
-    os.makedirs(args.out, exist_ok=True)
-    with open(os.path.join(args.out, "kernels.ptx"), "w") as file:
-        file.write(get_assembly(lowered))
     with open(os.path.join(args.out, "cases.json"), "w") as file:
-        json.dump({"launches": shapes, "abi": args.abi,
+        json.dump({"launches": shapes, "code": f"{args.chip}.{args.format}",
                    "cases": [read_function(texts[case.name], case)
                              for case in cases]}, file)
     print(f"{len(cases)} cases, {len(shapes)} kernels")
@@ -629,16 +630,13 @@ def make_scale(np, random, pattern, buffer, size):
 class Machine:
     def __init__(self, directory):
         import cupy
-        self.cupy = cupy
+        import numpy
+        self.cupy, self.u64 = cupy, numpy.uint64
         with open(os.path.join(directory, "cases.json")) as file:
             loaded = json.load(file)
         self.cases, self.shapes = loaded["cases"], loaded["launches"]
-        self.abi = loaded["abi"]
-        # ptxas may have been run already.
-        names = ("kernels.cubin", "kernels.ptx")
-        paths = [os.path.join(directory, name) for name in names]
         self.module = cupy.RawModule(
-            path=next(path for path in paths if os.path.exists(path)))
+            path=os.path.join(directory, loaded["code"]))
         self.functions = {}
 
     def launch(self, case, buffers):
@@ -656,22 +654,13 @@ class Machine:
                 self.functions[name] = self.module.get_function(name)
             arguments, extents = [], []
             for index, size in zip(step["buffers"], step["sizes"]):
-                pointer = buffers[index].data.ptr
-                if self.abi == "memref":
-                    arguments += [pointer, pointer, 0, size, 1]
-                else:
-                    arguments.append(pointer)
-                    extents.append(size)
+                arguments.append(buffers[index].data.ptr)
+                extents.append(size)
             arguments += extents + step["integers"] + [step["extent"]]
             grid = ceil_div(step["extent"], shape["items_per_block"])
             self.functions[name]((grid,), (shape["threads"],), tuple(
-                ctypes_u64(x) for x in arguments),
+                self.u64(x) for x in arguments),
                 shared_mem=shape["shared_bytes"])
-
-
-def ctypes_u64(value):
-    import numpy
-    return numpy.uint64(value)
 
 
 def check(machine, reference):
@@ -699,10 +688,9 @@ def check(machine, reference):
                 else:
                     arrays.append(make_scale(np, random, pattern, buffer,
                                              size))
-            # An allocation of its own: what is beyond the end is checked too.
-            guard = 64
+            # What is beyond the end is checked too.
             device = [cupy.concatenate([cupy.asarray(a), cupy.full(
-                guard, 0xCD, cupy.uint8)]) for a in arrays]
+                64, 0xCD, cupy.uint8)]) for a in arrays]
             views = [d[:a.size] for d, a in zip(device, arrays)]
             machine.launch(case, views)
             expected = [a.copy() for a in arrays[:len(case["buffers"])]]
@@ -802,8 +790,7 @@ def main():
     make.add_argument("--quant-opt", required=True)
     make.add_argument("--out", required=True)
     make.add_argument("--chip", default="sm_90")
-    make.add_argument("--abi", default="bare", choices=["bare", "memref"])
-    make.add_argument("--ptx-pipeline", default=PTX_PIPELINE)
+    make.add_argument("--format", default="cubin", choices=["cubin", "ptx"])
     run = commands.add_parser("run")
     run.add_argument("directory")
     run.add_argument("--runtime", required=True)
@@ -817,8 +804,6 @@ def main():
         bench(machine)
     sys.exit(0 if good else 1)
 
-
-PTX_PIPELINE = "builtin.module(qmm-device-to-binary{chip=CHIP})"
 
 if __name__ == "__main__":
     main()

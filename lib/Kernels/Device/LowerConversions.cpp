@@ -81,6 +81,7 @@ private:
   Value packNibbles(Value codes, NibbleOrder order);
   Value unpackNibbles(Value bytes, NibbleOrder order);
   Value takeEvery(Value vector, int64_t first, int64_t step);
+  Value encodeFloat4(Value values);
   Value encodeByInstruction(Value values, Type element, NibbleOrder order);
   Value decodeByInstruction(Value codes, Type element);
 
@@ -166,6 +167,25 @@ Value Converter::encodeByInstruction(Value values, Type element,
       ArrayRef<int64_t>{1});
 }
 
+/// E2M1 codes, i32, of numbers that aren't NaN.  The sum with 2^22 times the
+/// power of two of a number is rounded to the spacing of the codes there, and
+/// the difference of the bits is the number of spacings: two or three, or below
+/// 1 the code itself.  A power of two has two codes.
+Value Converter::encodeFloat4(Value values) {
+  Value bits = bitcast(like(getI32Type()), values);
+  Value six = constant(bits.getType(), 0x40c00000);
+  Value magnitude = min(mask(bits, 0x7fffffff), six);
+  Value power = add(mask(magnitude, 0x7f800000),
+                    constant(bits.getType(), int64_t(22) << 23));
+  power = max(power, constant(bits.getType(), 0x4a800000)); // of 1
+  Value sum = arith::AddFOp::create(*this, toFloat(magnitude), toFloat(power));
+  Value spacings = sub(bitcast(bits.getType(), sum), power);
+  Value first =
+      sub(shiftRight(power, 22), constant(bits.getType(), 0x4a800000 >> 22));
+  Value sign = shiftRight(mask(bits, int64_t(1) << 31), 28);
+  return bitOr(add(spacings, first), sign);
+}
+
 Value Converter::encode(EncodeOp op, ConversionFeatures features) {
   Value values = op.getInput();
   Type element = op.getElement();
@@ -180,9 +200,7 @@ Value Converter::encode(EncodeOp op, ConversionFeatures features) {
     values = withoutNaN(values);
     if (features.convertsFP4)
       return encodeByInstruction(values, element, op.getNibbles());
-    Value codes = arith::TruncFOp::create(*this, like(element), values);
-    codes = arith::BitcastOp::create(*this, like(getIntegerType(4)), codes);
-    return packNibbles(widen(codes), op.getNibbles());
+    return packNibbles(encodeFloat4(values), op.getNibbles());
   }
   if (features.convertsFP8)
     return encodeByInstruction(values, element, NibbleOrder::None);

@@ -139,7 +139,7 @@ ScaleRules::Scale ScaleRules::choose(Emitter &e, Value amax,
     }
   }
   if (tensorScale)
-    value = multiplyLikeHost(e, tensorScale, value);
+    value = multiplyLikeHost(e, value, tensorScale);
   result.factor = e.select(e.isZero(amax), e.f32(0), value);
   return result;
 }
@@ -149,7 +149,7 @@ Value ScaleRules::getFactor(Emitter &e, Value loaded, Value tensorScale) const {
   if (!scale.isF32())
     value = decodeScale(e, scale, e.bitcast(e.getI8Type(), loaded));
   if (tensorScale)
-    value = multiplyLikeHost(e, tensorScale, value);
+    value = multiplyLikeHost(e, value, tensorScale);
   return value;
 }
 
