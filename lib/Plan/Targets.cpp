@@ -76,6 +76,9 @@ std::vector<::qmmrt::Route> mlir::qmm::queryRoutes(ScaledMatmulOp matmul,
   ::qmmrt::RouteQuery query =
       getQuery(chip, getScheme(matmul.getA().getType()),
                cast<ShapedType>(matmul.getB().getType()));
+  int64_t m =
+      cast<ShapedType>(matmul.getA().getType()).getShape().drop_back().back();
+  query.m = ShapedType::isDynamic(m) ? ::qmmrt::RouteQuery::kDynamic : m;
   query.roundsOperands = roundsOperands(matmul);
   return ::qmmrt::queryRoutes(query, &refusal);
 }

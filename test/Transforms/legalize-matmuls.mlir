@@ -99,11 +99,22 @@ module attributes {qmm.targets = [#qmm.target<"sm_90">]} {
 
   // The quantize writes the scales as the mode wants them.
   // CHECK-LABEL: func.func @blocks
-  // CHECK: %[[Q:.*]] = qmm.quantize %{{.*}} -> !qmm.tensor<?x256xbf16, fp8_1x128, scales = outer_major>
+  // CHECK: %[[Q:.*]] = qmm.quantize %{{.*}} -> !qmm.tensor<64x256xbf16, fp8_1x128, scales = outer_major>
   // CHECK: %[[W:.*]] = qmm.relayout %{{.*}} -> !qmm.tensor<128x256xbf16, fp8_128x128, scales = blocks_128x128>
   // CHECK: qmm.scaled_matmul %[[Q]], %[[W]]
-  func.func @blocks(%x: tensor<?x256xbf16>, %w: !qmm.tensor<128x256xbf16, fp8_128x128>) -> tensor<?x128xbf16> {
-    %q = qmm.quantize %x : tensor<?x256xbf16> -> !qmm.tensor<?x256xbf16, fp8_1x128>
+  func.func @blocks(%x: tensor<64x256xbf16>, %w: !qmm.tensor<128x256xbf16, fp8_128x128>) -> tensor<64x128xbf16> {
+    %q = qmm.quantize %x : tensor<64x256xbf16> -> !qmm.tensor<64x256xbf16, fp8_1x128>
+    %y = qmm.scaled_matmul %q, %w
+      : !qmm.tensor<64x256xbf16, fp8_1x128>, !qmm.tensor<128x256xbf16, fp8_128x128> -> tensor<64x128xbf16>
+    return %y : tensor<64x128xbf16>
+  }
+
+  // Rows in fours are all that it takes, so M has to be known.
+  // CHECK-LABEL: func.func @blocks_dynamic
+  // CHECK: qmm.scaled_matmul
+  // CHECK-SAME: M isn't known, and cuBLASLt takes 1x128 scales of rows in fours only
+  // CHECK-SAME: tensor<?x256xbf16>, tensor<128x256xbf16>
+  func.func @blocks_dynamic(%q: !qmm.tensor<?x256xbf16, fp8_1x128>, %w: !qmm.tensor<128x256xbf16, fp8_128x128>) -> tensor<?x128xbf16> {
     %y = qmm.scaled_matmul %q, %w
       : !qmm.tensor<?x256xbf16, fp8_1x128>, !qmm.tensor<128x256xbf16, fp8_128x128> -> tensor<?x128xbf16>
     return %y : tensor<?x128xbf16>

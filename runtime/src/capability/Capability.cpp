@@ -127,6 +127,9 @@ std::string refuseExtents(const RouteQuery &query) {
 /// = 12288 and 28672 were tried; 8192 has one).  M isn't known here.
 constexpr int64_t kRowwiseLimit = 12288;
 
+/// And none for 1x128 scales of another number of rows.
+constexpr int64_t kVec128Rows = 4;
+
 /// The library's routes for the pair, in the table's order; where there is
 /// none, `reason` says why.
 std::vector<Route> findLibraryRoutes(const RouteQuery &query, const Chip &chip,
@@ -148,6 +151,12 @@ std::vector<Route> findLibraryRoutes(const RouteQuery &query, const Chip &chip,
                spellVersion(query.libraryVersion);
     else if (!refusal.empty())
       reason = refusal;
+    else if (row.modeA == kVec128 && query.m % kVec128Rows != 0)
+      reason =
+          std::string("M ") +
+          (query.m == RouteQuery::kDynamic ? "isn't known"
+                                           : "is " + std::to_string(query.m)) +
+          ", and cuBLASLt takes 1x128 scales of rows in fours only";
     else if (row.modeA == kOuter && query.k >= kRowwiseLimit)
       reason = "K is " + std::to_string(query.k) +
                ", for which cuBLASLt has no algorithm with row scales";

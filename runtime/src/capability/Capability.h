@@ -43,10 +43,11 @@ struct Route {
 };
 
 struct RouteQuery {
+  static constexpr int64_t kDynamic = -1;
   std::string_view chip;
   qmm_scheme a, b;
-  /// 0 where they aren't known: then nothing is refused for them.
-  int64_t n = 0, k = 0;
+  /// 0: nothing is refused for them.  m of kDynamic is known at run time only.
+  int64_t m = 0, n = 0, k = 0;
   /// major * 10000 + minor * 100 + patch of cuBLASLt; 0: the newest known.
   unsigned libraryVersion = 0;
   /// Elements times scales are rounded before they are multiplied.

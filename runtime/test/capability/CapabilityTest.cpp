@@ -112,6 +112,19 @@ TEST(Capability, Extents) {
   EXPECT_EQ(queryRoutes(query)[0].kind, RouteKind::Library);
 }
 
+TEST(Capability, BlockScalesOfRowsInFours) {
+  RouteQuery query;
+  query.chip = "sm_90";
+  query.a = getScheme("fp8_1x128");
+  query.b = getScheme("fp8_128x128");
+  for (auto [m, isNative] :
+       {std::pair<int64_t, bool>(0, true), {64, true}, {37, false},
+        {RouteQuery::kDynamic, false}}) {
+    query.m = m;
+    EXPECT_EQ(queryRoutes(query)[0].kind == RouteKind::Library, isNative) << m;
+  }
+}
+
 TEST(Capability, Chips) {
   for (const char *chip :
        {"cpu", "sm_80", "sm_86", "sm_89", "sm_90", "sm_90a", "sm_100",
