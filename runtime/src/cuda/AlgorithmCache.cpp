@@ -7,8 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Layout: magic, version, entry size, entry count, key length (u64 each), key,
-// entries (problem, algorithm), then the hash of all that.  Unordered-map nodes
-// don't move, so that find() may return addresses.
+// entries (problem, algorithm), then the hash of all that.
 //
 //===----------------------------------------------------------------------===//
 #include "cuda/AlgorithmCache.h"
@@ -151,11 +150,13 @@ Status AlgorithmCache::write(const Map &map) const {
   return file.commit();
 }
 
-const cublasLtMatmulAlgo *
+std::optional<cublasLtMatmulAlgo>
 AlgorithmCache::find(const MatmulProblem &problem) const {
   std::lock_guard<std::mutex> lock(mutex);
   auto it = entries.find(problem);
-  return it == entries.end() ? nullptr : &it->second;
+  if (it == entries.end())
+    return std::nullopt;
+  return it->second;
 }
 
 void AlgorithmCache::insert(const MatmulProblem &problem,

@@ -18,6 +18,7 @@
 #include "cuda/MatmulProblem.h"
 
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 namespace qmmrt::cuda {
@@ -32,8 +33,8 @@ public:
   /// one is ignored with a warning.  Nothing here ever fails a plan.
   AlgorithmCache(const Device &device, const std::string &folder);
 
-  /// The algorithm of an equal problem, or null; valid while the cache is.
-  const cublasLtMatmulAlgo *find(const MatmulProblem &problem) const;
+  /// The algorithm of an equal problem.
+  std::optional<cublasLtMatmulAlgo> find(const MatmulProblem &problem) const;
   /// Keeps it and rewrites the file atomically, with what other processes have
   /// added to it; warns once if it can't.
   void insert(const MatmulProblem &problem,

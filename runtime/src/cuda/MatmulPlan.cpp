@@ -43,7 +43,7 @@ static Status chooseAlgorithm(Device &device, MatmulPlan &plan,
   const MatmulDescriptor &descriptor = PlanAccess::descriptor(plan);
   MatmulPlan::Choice &choice = PlanAccess::choice(plan);
   if (cache) {
-    if (const cublasLtMatmulAlgo *stored = cache->find(problem)) {
+    if (std::optional<cublasLtMatmulAlgo> stored = cache->find(problem)) {
       Result<cublasLtMatmulHeuristicResult> checked =
           checkAlgorithm(device, problem, descriptor, *stored);
       if (checked.ok()) {
@@ -64,7 +64,8 @@ static Status chooseAlgorithm(Device &device, MatmulPlan &plan,
   if (found->size() > 1)
     if (Status s = autotune(device, plan, *found, options); !s.ok())
       return s;
-  if (cache)
+  // One that there was no room to time is not worth keeping.
+  if (cache && (choice.isTimed || found->size() == 1))
     cache->insert(problem, PlanAccess::algorithm(plan));
   return Status();
 }

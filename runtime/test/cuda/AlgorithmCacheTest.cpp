@@ -74,7 +74,9 @@ TEST_F(AlgorithmChoice, DistrustsAnotherResult) {
 TEST_F(AlgorithmChoice, WithoutRoomTheFirstIsTaken) {
   FakeCuda::get().times = {10, 5, 10};
   FakeCuda::get().memoryLimit = 1 << 20; // below a workspace
-  auto made = plan();
+  AlgorithmCache cache(*device, folder);
+  auto made = plan(&cache);
+  EXPECT_FALSE(cache.find(made->getProblem()));
   EXPECT_FALSE(made->getChoice().isTimed);
   EXPECT_EQ(made->getChoice().index, 0u);
 }
@@ -83,7 +85,7 @@ TEST_F(AlgorithmChoice, IsKeptInAFile) {
   FakeCuda::get().times = {10, 5, 10};
   {
     AlgorithmCache cache(*device, folder + "/new/folder");
-    EXPECT_EQ(cache.find(plan()->getProblem()), nullptr);
+    EXPECT_FALSE(cache.find(plan()->getProblem()));
     plan(&cache);
     EXPECT_EQ(cache.getWarning(), "");
   }
@@ -110,8 +112,8 @@ TEST_F(AlgorithmChoice, ProcessesAddToOneFile) {
   args.bias = nullptr;
   auto second = plan(&two);
   AlgorithmCache both(*device, folder);
-  EXPECT_NE(both.find(first->getProblem()), nullptr);
-  EXPECT_NE(both.find(second->getProblem()), nullptr);
+  EXPECT_TRUE(both.find(first->getProblem()));
+  EXPECT_TRUE(both.find(second->getProblem()));
 }
 
 TEST_F(AlgorithmChoice, AnotherDriverHasAnotherFile) {
@@ -125,11 +127,11 @@ TEST_F(AlgorithmChoice, AnotherDriverHasAnotherFile) {
   device = *Device::open(libraries, 0);
   AlgorithmCache other(*device, folder);
   EXPECT_NE(other.getPath(), path);
-  EXPECT_EQ(other.find(made->getProblem()), nullptr);
+  EXPECT_FALSE(other.find(made->getProblem()));
   // Even under its name.
   write(other.getPath(), bytes);
   AlgorithmCache foreign(*device, folder);
-  EXPECT_EQ(foreign.find(made->getProblem()), nullptr);
+  EXPECT_FALSE(foreign.find(made->getProblem()));
   EXPECT_NE(foreign.getWarning().find("another device's"), std::string::npos)
       << foreign.getWarning();
 }
@@ -165,7 +167,7 @@ TEST_F(AlgorithmChoice, DamageIsIgnoredAndMended) {
     AlgorithmCache cache(*device, folder);
     EXPECT_NE(cache.getWarning().find(item.reason), std::string::npos)
         << cache.getWarning() << ", expected " << item.reason;
-    EXPECT_EQ(cache.find(problem), nullptr);
+    EXPECT_FALSE(cache.find(problem));
     plan(&cache);
     EXPECT_EQ(read(path), good);
   }
