@@ -14,6 +14,7 @@
 #include "LowerDeviceModule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -21,6 +22,7 @@
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::qmm;
@@ -35,15 +37,31 @@ static bool isApproximated(StringRef name) {
                             name);
 }
 
-/// What instructions do, of f16, f32 and f64 or integers.
-static bool isInstruction(Operation *op) {
-  if (isa<math::Exp2Op>(op))
-    return getElementTypeOrSelf(op->getResult(0)).isF32();
-  return isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::CopySignOp,
-             math::CountLeadingZerosOp, math::CountTrailingZerosOp,
-             math::CtPopOp, math::FloorOp, math::FmaOp, math::IsFiniteOp,
-             math::IsInfOp, math::IsNaNOp, math::IsNormalOp, math::RoundOp,
-             math::RoundEvenOp, math::SqrtOp, math::TruncOp>(op);
+/// The intrinsic that an instruction does, of f16, f32 and f64 and vectors of
+/// them; empty for ops that have none.
+static StringRef getIntrinsic(Operation *op) {
+  return llvm::TypeSwitch<Operation *, StringRef>(op)
+      .Case([](math::AbsFOp) { return "llvm.fabs"; })
+      .Case([](math::CeilOp) { return "llvm.ceil"; })
+      .Case([](math::CopySignOp) { return "llvm.copysign"; })
+      .Case([](math::FloorOp) { return "llvm.floor"; })
+      .Case([](math::FmaOp) { return "llvm.fma"; })
+      .Case([](math::RoundOp) { return "llvm.round"; })
+      .Case([](math::RoundEvenOp) { return "llvm.roundeven"; })
+      .Case([](math::SqrtOp) { return "llvm.sqrt"; })
+      .Case([](math::TruncOp) { return "llvm.trunc"; })
+      .Case([](math::Exp2Op exp2) {
+        bool isF32 = getElementTypeOrSelf(exp2.getType()).isF32();
+        return isF32 ? "llvm.exp2" : "";
+      })
+      .Default([](Operation *) { return ""; });
+}
+
+/// What upstream lowers to instructions.
+static bool isLoweredUpstream(Operation *op) {
+  return isa<math::AbsIOp, math::CountLeadingZerosOp,
+             math::CountTrailingZerosOp, math::CtPopOp, math::IsFiniteOp,
+             math::IsInfOp, math::IsNaNOp, math::IsNormalOp>(op);
 }
 
 namespace {
@@ -307,19 +325,28 @@ LogicalResult mlir::qmm::expandDeviceMath(Operation *module) {
   if (failed(applyPatternsGreedily(module, std::move(polynomials), config)))
     return module->emitError("the approximations of math don't converge");
 
-  WalkResult walk = module->walk([](Operation *op) {
-    if (!isa_and_nonnull<math::MathDialect>(op->getDialect()))
+  // Upstream's lowering for GPUs calls libdevice for any math op.
+  IRRewriter rewriter(context);
+  WalkResult walk = module->walk([&](Operation *op) {
+    if (!isa_and_nonnull<math::MathDialect>(op->getDialect()) ||
+        isLoweredUpstream(op))
       return WalkResult::advance();
-    if (!isInstruction(op)) {
+    Type type = op->getResult(0).getType();
+    StringRef intrinsic = getIntrinsic(op);
+    if (intrinsic.empty() || !LLVM::isCompatibleType(type)) {
       op->emitOpError("can't be compiled for a GPU: no instruction or "
                       "expansion computes it in ")
-          << op->getResult(0).getType();
+          << type;
       return WalkResult::interrupt();
     }
     // Of the base-2 exponential there is only the instruction, to 2 ulp.
-    if (auto exp2 = dyn_cast<math::Exp2Op>(op))
-      exp2.setFastmath(arith::FastMathFlags::afn);
-    return WalkResult::advance();
+    auto flags = isa<math::Exp2Op>(op) ? LLVM::FastmathFlags::afn
+                                       : LLVM::FastmathFlags::none;
+    rewriter.setInsertionPoint(op);
+    rewriter.replaceOpWithNewOp<LLVM::CallIntrinsicOp>(
+        op, type, rewriter.getStringAttr(intrinsic), op->getOperands(),
+        LLVM::FastmathFlagsAttr::get(context, flags));
+    return WalkResult::skip();
   });
   return failure(walk.wasInterrupted());
 }

@@ -18,7 +18,11 @@
 #include "qmm/Kernels/Device/Passes.h"
 #include "qmm/Kernels/Host/Codegen.h"
 
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -37,6 +41,11 @@ using namespace mlir::qmm;
 void mlir::qmm::registerDeviceCodegenDialects(DialectRegistry &registry) {
   registerHostCodegenDialects(registry);
   registry.insert<NVVM::NVVMDialect, gpu::GPUDialect, QMMDialect>();
+  // What the conversion of GPU ops takes along.
+  arith::registerConvertArithToLLVMInterface(registry);
+  cf::registerConvertControlFlowToLLVMInterface(registry);
+  registerConvertMemRefToLLVMInterface(registry);
+  vector::registerConvertVectorToLLVMInterface(registry);
   registerGPUDialectTranslation(registry);
   registerNVVMDialectTranslation(registry);
 }
@@ -231,9 +240,7 @@ static void addLLVMPasses(OpPassManager &manager) {
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createConvertIndexToLLVMPass());
   manager.addPass(createArithToLLVMConversionPass());
-  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
   manager.addPass(createUBToLLVMConversionPass());
-  manager.addPass(createConvertControlFlowToLLVMPass());
   manager.addPass(createReconcileUnrealizedCastsPass());
 }
 
@@ -251,10 +258,10 @@ mlir::qmm::lowerDeviceModule(gpu::GPUModuleOp kernels, const DeviceChip &chip) {
   module->push_back(clone);
   if (failed(checkKernels(clone)) || failed(lowerLoopsAndFloats(clone)))
     return failure();
+  lowerConversions(clone, {chip.convertsFP8, chip.convertsFP4});
   if (failed(expandDeviceMath(clone)) ||
       failed(runPasses(clone, addControlFlowPasses)))
     return failure();
-  lowerConversions(clone, {chip.convertsFP8, chip.convertsFP4});
   for (auto kernel : clone.getOps<gpu::GPUFuncOp>())
     if (kernel.isKernel() && failed(lowerSignature(kernel)))
       return failure();

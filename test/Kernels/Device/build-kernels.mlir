@@ -42,7 +42,7 @@ func.func @row(%x: memref<?x4096xbf16>, %q: memref<?x4096xf8E4M3FN>, %s: memref<
 // CHECK: qmm.launch @qmm.device::@quantize_pointwise
 // CHECK-NOT: qmm.launch @
 // CHECK: gpu.func @quantize_pointwise(%{{.*}}: memref<?xbf16>, %{{.*}}: memref<?xf8E4M3FN>, %[[S:.*]]: memref<?xf32>,
-// CHECK-SAME: items_per_block = 512 : i64
+// CHECK-SAME: items_per_block = 256 : i64
 // CHECK-NOT: memref.store %{{.*}}, %[[S]]
 // CHECK: memref.load %[[S]]
 // CHECK: arith.truncf {{.*}} : vector<16xf32> to vector<16xbf16>
