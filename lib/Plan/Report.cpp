@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "qmm/IR/LocationText.h"
 #include "qmm/IR/QMM.h"
 #include "qmm/Plan/Passes.h"
 #include "qmm/Recognize/Passes.h"
@@ -29,16 +30,6 @@ namespace mlir::qmm {
 using namespace mlir;
 using namespace mlir::qmm;
 namespace json = llvm::json;
-
-static std::string str(Location loc) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  loc->print(stream);
-  StringRef ref(text);
-  ref.consume_front("loc(");
-  ref.consume_back(")");
-  return ref.str();
-}
 
 /// null stands for an extent that is known at run time only.
 static json::Value extent(int64_t size) {
@@ -65,7 +56,7 @@ static json::Object describeOp(Operation *op) {
   return json::Object{{"function", function
                                        ? json::Value(function.getName().str())
                                        : json::Value(nullptr)},
-                      {"location", str(op->getLoc())}};
+                      {"location", getLocationText(op->getLoc())}};
 }
 
 /// Is a value computed from data: by qmm.amax or a reduction, not far away?
@@ -196,8 +187,9 @@ static json::Object describe(linalg::LinalgOp op) {
   entry["reason"] =
       op->getAttrOfType<StringAttr>(QMMDialect::kReasonAttr).str();
   auto where = op->getAttrOfType<LocationAttr>(kReasonLocationAttr);
-  entry["reason_location"] =
-      where ? json::Value(str(Location(where))) : json::Value(nullptr);
+  entry["reason_location"] = where
+                                 ? json::Value(getLocationText(Location(where)))
+                                 : json::Value(nullptr);
   entry["notes"] = notes(op);
   return entry;
 }

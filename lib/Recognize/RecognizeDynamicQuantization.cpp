@@ -62,7 +62,7 @@ static bool isSchemeScale(const ElementExpr *scale, Value input, Type element) {
          scale->operands[0]->operands[1]->isConstant(0);
 }
 
-void mlir::qmm::recognizeDynamicQuantization(Operation *root) {
+unsigned mlir::qmm::recognizeDynamicQuantization(Operation *root) {
   SmallVector<linalg::LinalgOp> reductions;
   SmallVector<QuantizeOp> quantizes;
   root->walk([&](Operation *op) {
@@ -90,6 +90,7 @@ void mlir::qmm::recognizeDynamicQuantization(Operation *root) {
     op->erase();
 
   ElementTracer tracer;
+  unsigned count = dead.size();
   for (QuantizeOp op : quantizes) {
     SchemeAttr scheme = op.getResult().getType().getScheme();
     if (!op.getScale() || op.getPrecision() || !scheme.isPerTensor() ||
@@ -97,9 +98,12 @@ void mlir::qmm::recognizeDynamicQuantization(Operation *root) {
       continue;
     const ElementExpr *scale =
         tracer.trace({op.getScale(), AffineMap::get(op.getContext())});
-    if (isSchemeScale(scale, op.getInput(), scheme.getElement()))
+    if (isSchemeScale(scale, op.getInput(), scheme.getElement())) {
       op.getScaleMutable().clear();
+      ++count;
+    }
   }
+  return count;
 }
 
 namespace {
@@ -107,7 +111,8 @@ struct RecognizeDynamicQuantization
     : qmm::impl::RecognizeDynamicQuantizationBase<
           RecognizeDynamicQuantization> {
   void runOnOperation() override {
-    recognizeDynamicQuantization(getOperation());
+    if (recognizeDynamicQuantization(getOperation()) == 0)
+      markAllAnalysesPreserved();
   }
 };
 } // namespace

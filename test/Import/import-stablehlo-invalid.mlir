@@ -491,3 +491,53 @@ func.func @range(%x: tensor<8x64xf8E4M3FN>, %w: tensor<16x64xf8E4M3FN>, %s0: ten
   %0 = "stablehlo.custom_call"(%x, %w, %s0, %s1) {backend_config = "{\22scaled_dot_backend_config\22: {\22lhs_contracting_dimensions\22: [7]}}", call_target_name = "__op$block_scaled_dot"} : (tensor<8x64xf8E4M3FN>, tensor<16x64xf8E4M3FN>, tensor<8x2xf8E8M0FNU>, tensor<16x2xf8E8M0FNU>) -> tensor<8x16xbf16>
   return %0 : tensor<8x16xbf16>
 }
+
+// -----
+
+// Indices that are data, loops and shapes that are data.
+func.func @gather(%x: tensor<8x4xf32>, %i: tensor<2x1xi32>) -> tensor<2x4xf32> {
+  // expected-error@+1 {{'stablehlo.gather' op isn't among the ops that are imported}}
+  %0 = "stablehlo.gather"(%x, %i) <{dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 4>}> : (tensor<8x4xf32>, tensor<2x1xi32>) -> tensor<2x4xf32>
+  return %0 : tensor<2x4xf32>
+}
+func.func @while(%x: tensor<f32>, %n: tensor<i1>) -> tensor<f32> {
+  // One error, not one for each op of its regions.
+  // expected-error@+1 {{'stablehlo.while' op isn't among the ops that are imported}}
+  %0 = "stablehlo.while"(%x) ({
+  ^bb0(%a: tensor<f32>):
+    "stablehlo.return"(%n) : (tensor<i1>) -> ()
+  }, {
+  ^bb0(%a: tensor<f32>):
+    %1 = "stablehlo.add"(%a, %a) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+    "stablehlo.return"(%1) : (tensor<f32>) -> ()
+  }) : (tensor<f32>) -> tensor<f32>
+  return %0 : tensor<f32>
+}
+func.func @dynamic_reshape(%x: tensor<?xf32>, %shape: tensor<2xi32>) -> tensor<?x?xf32> {
+  // expected-error@+1 {{'stablehlo.dynamic_reshape' op isn't among the ops that are imported}}
+  %0 = "stablehlo.dynamic_reshape"(%x, %shape) : (tensor<?xf32>, tensor<2xi32>) -> tensor<?x?xf32>
+  return %0 : tensor<?x?xf32>
+}
+func.func @dynamic_slice_of_dynamic(%x: tensor<?xf32>, %i: tensor<i32>) -> tensor<2xf32> {
+  // expected-error@+1 {{'stablehlo.dynamic_slice' op takes 2 of dimension 0 of 'tensor<?xf32>', expected a part of a static extent}}
+  %0 = "stablehlo.dynamic_slice"(%x, %i) <{slice_sizes = array<i64: 2>}> : (tensor<?xf32>, tensor<i32>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
+
+// -----
+
+// Bytes that are something else than one 8-bit float, too.
+func.func @bytes_added(%x: tensor<8xui8>) -> tensor<8xf8E8M0FNU> {
+  // expected-error@+1 {{'stablehlo.add' op has a value of type 'tensor<8xui8>', expected elements that are floats, signed integers or booleans}}
+  %0 = "stablehlo.add"(%x, %x) : (tensor<8xui8>, tensor<8xui8>) -> tensor<8xui8>
+  // expected-error@+1 {{'stablehlo.bitcast_convert' op has a value of type 'tensor<8xui8>', expected elements that are floats, signed integers or booleans}}
+  %1 = "stablehlo.bitcast_convert"(%x) : (tensor<8xui8>) -> tensor<8xf8E8M0FNU>
+  return %1 : tensor<8xf8E8M0FNU>
+}
+func.func @two_floats(%x: tensor<8xui8>) -> (tensor<8xf8E8M0FNU>, tensor<8xf8E4M3FN>) {
+  // expected-error@+1 {{'stablehlo.bitcast_convert' op has a value of type 'tensor<8xui8>'}}
+  %0 = "stablehlo.bitcast_convert"(%x) : (tensor<8xui8>) -> tensor<8xf8E8M0FNU>
+  // expected-error@+1 {{'stablehlo.bitcast_convert' op has a value of type 'tensor<8xui8>'}}
+  %1 = "stablehlo.bitcast_convert"(%x) : (tensor<8xui8>) -> tensor<8xf8E4M3FN>
+  return %0, %1 : tensor<8xf8E8M0FNU>, tensor<8xf8E4M3FN>
+}

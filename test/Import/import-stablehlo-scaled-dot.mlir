@@ -111,3 +111,20 @@ func.func @annotation(%x: tensor<8xf32>) -> tensor<8xf32> {
   %0 = "stablehlo.custom_call"(%x) <{call_target_name = "Sharding"}> {mhlo.sharding = "{replicated}"} : (tensor<8xf32>) -> tensor<8xf32>
   return %0 : tensor<8xf32>
 }
+
+// Scales in bytes, as frameworks without E8M0 keep them: tensors of what they
+// are cast to, through what moves them, and without a copy.
+// CHECK-LABEL: func.func @scales_in_bytes(
+// CHECK-SAME: %[[X:.*]]: tensor<8x64xf8E4M3FN>, %[[W:.*]]: tensor<16x64xf8E4M3FN>, %[[SX:.*]]: tensor<2x8xf8E8M0FNU>)
+// CHECK-DAG: %[[T:.*]] = linalg.transpose ins(%[[SX]] : tensor<2x8xf8E8M0FNU>)
+// CHECK-DAG: %[[SW:.*]] = arith.constant dense<2.500000e-01> : tensor<16x2xf8E8M0FNU>
+// CHECK-DAG: qmm.assemble %[[X]], %[[T]]
+// CHECK-DAG: qmm.assemble %[[W]], %[[SW]]
+func.func @scales_in_bytes(%x: tensor<8x64xf8E4M3FN>, %w: tensor<16x64xf8E4M3FN>, %sx: tensor<2x8xui8>) -> tensor<8x16xbf16> {
+  %t = "stablehlo.transpose"(%sx) <{permutation = array<i64: 1, 0>}> : (tensor<2x8xui8>) -> tensor<8x2xui8>
+  %a = "stablehlo.bitcast_convert"(%t) : (tensor<8x2xui8>) -> tensor<8x2xf8E8M0FNU>
+  %sw = "stablehlo.constant"() <{value = dense<125> : tensor<16x2xui8>}> : () -> tensor<16x2xui8>
+  %b = "stablehlo.bitcast_convert"(%sw) : (tensor<16x2xui8>) -> tensor<16x2xf8E8M0FNU>
+  %0 = "stablehlo.custom_call"(%x, %w, %a, %b) <{call_target_name = "__op$block_scaled_dot"}> : (tensor<8x64xf8E4M3FN>, tensor<16x64xf8E4M3FN>, tensor<8x2xf8E8M0FNU>, tensor<16x2xf8E8M0FNU>) -> tensor<8x16xbf16>
+  return %0 : tensor<8x16xbf16>
+}

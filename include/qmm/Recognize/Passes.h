@@ -45,8 +45,8 @@ RecognitionCounts recognizeContractions(Operation *root,
                                         Roundings roundings = Roundings::Relax);
 
 /// Turns reductions in `root` to qmm.amax, and the scales computed from them to
-/// quantizes that compute theirs.
-void recognizeDynamicQuantization(Operation *root);
+/// quantizes that compute theirs; returns how many of either.
+unsigned recognizeDynamicQuantization(Operation *root);
 
 /// Makes what follows the products in `root` their epilogues; returns how many
 /// rewrites there were.

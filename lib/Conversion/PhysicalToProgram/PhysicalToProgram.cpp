@@ -15,6 +15,7 @@
 
 #include "DimExpr.h"
 #include "Slots.h"
+#include "qmm/IR/LocationText.h"
 #include "qmm/IR/QMM.h"
 #include "qmm/Plan/Targets.h"
 #include "qmm/Transforms/Passes.h"
@@ -72,16 +73,6 @@ private:
 
 } // namespace
 
-static std::string str(Location loc) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  loc->print(stream);
-  StringRef ref(text);
-  ref.consume_front("loc(");
-  ref.consume_back(")");
-  return ref.str();
-}
-
 LogicalResult EntryBuilder::addArguments() {
   Block &block = function.getFunctionBody().front();
   auto numOutputs = function->getAttrOfType<IntegerAttr>(kNumOutputsAttr);
@@ -101,7 +92,7 @@ LogicalResult EntryBuilder::addArguments() {
       break;
     }
     bool isInput = i < inputs;
-    std::optional<qmm_dtype> dtype = getRuntimeType(type.getElementType());
+    std::optional<qmm_dtype> dtype = getBufferDType(type.getElementType());
     if (!dtype)
       return function.emitOpError("has argument ")
              << i << " of element type " << type.getElementType()
@@ -201,7 +192,7 @@ LogicalResult EntryBuilder::addTensor(program::Command &command, Operation *op,
   } else {
     auto wide = cast<RankedTensorType>(logical);
     shape = wide.getShape();
-    std::optional<qmm_dtype> dtype = getRuntimeType(wide.getElementType());
+    std::optional<qmm_dtype> dtype = getBufferDType(wide.getElementType());
     if (!dtype)
       return op->emitOpError("has an operand of element type ")
              << wide.getElementType() << ", which the runtime doesn't know";
@@ -377,7 +368,7 @@ LogicalResult EntryBuilder::addLaunch(program::Command &command, LaunchOp op) {
 
 LogicalResult EntryBuilder::addCommand(Operation *op) {
   program::Command command;
-  command.location = str(op->getLoc());
+  command.location = getLocationText(op->getLoc());
   using Kind = program::Command::Kind;
   LogicalResult result = success();
   if (auto quantize = dyn_cast<PhysQuantizeOp>(op)) {
@@ -389,7 +380,7 @@ LogicalResult EntryBuilder::addCommand(Operation *op) {
     command.e8m0Rounding =
         static_cast<qmm_e8m0_rounding>(quantize.getE8m0Rounding());
     if (std::optional<Type> precision = quantize.getPrecision())
-      command.dividePrecision = *getRuntimeType(*precision);
+      command.dividePrecision = getRuntimeDType(*precision);
     command.scalePrecisionInput = quantize.getScalePrecisionInput();
     result = addTensors(command, quantize);
   } else if (auto dequantize = dyn_cast<PhysDequantizeOp>(op)) {

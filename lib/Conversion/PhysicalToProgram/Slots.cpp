@@ -18,7 +18,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/SymbolTable.h"
-#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/xxhash.h"
 
 using namespace mlir;
@@ -26,34 +25,11 @@ using namespace mlir::qmm;
 using ::qmmrt::program::Expr;
 namespace program = ::qmmrt::program;
 
-std::optional<::qmm_dtype> mlir::qmm::getRuntimeType(Type element) {
-  using Result = std::optional<::qmm_dtype>;
-  return llvm::TypeSwitch<Type, Result>(element)
-      .Case<Float32Type>([](auto) { return QMM_DTYPE_F32; })
-      .Case<BFloat16Type>([](auto) { return QMM_DTYPE_BF16; })
-      .Case<Float16Type>([](auto) { return QMM_DTYPE_F16; })
-      .Case<Float64Type>([](auto) { return QMM_DTYPE_F64; })
-      .Case<Float8E4M3FNType>([](auto) { return QMM_DTYPE_E4M3; })
-      .Case<Float8E5M2Type>([](auto) { return QMM_DTYPE_E5M2; })
-      .Case<Float8E8M0FNUType>([](auto) { return QMM_DTYPE_E8M0; })
-      .Case<IntegerType>([](IntegerType type) -> Result {
-        bool isUnsigned = type.isUnsigned();
-        switch (type.getWidth()) {
-        case 1:
-          return QMM_DTYPE_BOOL;
-        case 8:
-          return isUnsigned ? QMM_DTYPE_U8 : QMM_DTYPE_I8;
-        case 16:
-          return isUnsigned ? QMM_DTYPE_U16 : QMM_DTYPE_I16;
-        case 32:
-          return isUnsigned ? QMM_DTYPE_U32 : QMM_DTYPE_I32;
-        case 64:
-          return isUnsigned ? QMM_DTYPE_U64 : QMM_DTYPE_I64;
-        default:
-          return std::nullopt;
-        }
-      })
-      .Default([](auto) { return std::nullopt; });
+std::optional<::qmm_dtype> mlir::qmm::getBufferDType(Type element) {
+  ::qmm_dtype dtype = getRuntimeDType(element);
+  if (dtype == QMM_DTYPE_NONE || dtype == QMM_DTYPE_E2M1)
+    return std::nullopt;
+  return dtype;
 }
 
 bool mlir::qmm::isViewOp(Operation *op) {
@@ -111,7 +87,7 @@ FailureOr<uint32_t> ParameterTable::add(Operation *op, StringRef key,
                                         ElementsAttr constant,
                                         ArrayRef<int64_t> shape, Type element,
                                         uint64_t digest) {
-  std::optional<::qmm_dtype> dtype = getRuntimeType(element);
+  std::optional<::qmm_dtype> dtype = getBufferDType(element);
   if (!dtype)
     return op->emitOpError("has element type ")
            << element << ", which programs don't hold";

@@ -23,8 +23,9 @@
 
 namespace mlir::qmm {
 
-/// The runtime's name for an element type, if it has one.
-std::optional<::qmm_dtype> getRuntimeType(Type element);
+/// The runtime's name for a buffer's elements, if it has one; f4E2M1FN in a
+/// buffer isn't packed, as the runtime's is.
+std::optional<::qmm_dtype> getBufferDType(Type element);
 
 /// Is `op` a view of a buffer that a slot can be?
 bool isViewOp(Operation *op);

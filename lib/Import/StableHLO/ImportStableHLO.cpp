@@ -112,6 +112,7 @@ static LogicalResult importOp(Operation *op) {
 }
 
 FailureOr<unsigned> mlir::qmm::importStableHLO(ModuleOp module) {
+  unsigned numCasts = retypeBytes(module);
   SmallVector<Operation *> ops;
   module.walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (!llvm::is_contained({"stablehlo", "chlo", "vhlo", "sdy"},
@@ -126,9 +127,9 @@ FailureOr<unsigned> mlir::qmm::importStableHLO(ModuleOp module) {
   if (!ok)
     return failure();
   if (ops.empty())
-    return 0u;
+    return numCasts;
   module.walk([](Operation *op) { dropForeignAttributes(op); });
-  return static_cast<unsigned>(ops.size());
+  return numCasts + static_cast<unsigned>(ops.size());
 }
 
 bool mlir::qmm::isStableHLOPortableArtifact(StringRef bytes) {

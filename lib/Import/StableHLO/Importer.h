@@ -14,6 +14,7 @@
 #define QMM_LIB_IMPORT_STABLEHLO_IMPORTER_H
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Operation.h"
@@ -37,6 +38,11 @@ void addCustomCallHandlers(ImportTable &table);
 
 /// The name without its dialect.
 StringRef getOpName(Operation *op);
+
+/// Makes tensors of ui8 that are only cast to one 8-bit float type tensors of
+/// that: arguments of functions that nothing calls, and constants.  Returns how
+/// many casts are gone.
+unsigned retypeBytes(ModuleOp module);
 
 //===----------------------------------------------------------------------===//
 // Operands and results

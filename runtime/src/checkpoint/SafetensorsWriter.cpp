@@ -12,16 +12,7 @@
 #include "checkpoint/SafetensorsWriter.h"
 #include "checkpoint/Json.h"
 #include "checkpoint/Safetensors.h"
-
-#include <algorithm>
-#include <atomic>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
-#include <memory>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "support/AtomicFile.h"
 
 using namespace qmmrt;
 
@@ -106,105 +97,23 @@ Result<std::string> SafetensorsWriter::buildHeader() const {
   return header;
 }
 
-namespace {
-/// A file that vanishes unless commit() succeeds.
-class TemporaryFile {
-public:
-  ~TemporaryFile() {
-    if (fd >= 0)
-      ::close(fd);
-    if (!path.empty())
-      ::unlink(path.c_str());
-  }
-
-  bool create(const std::string &destination) {
-    static std::atomic<unsigned> counter{0};
-    for (int attempt = 0; attempt < 100; ++attempt) {
-      std::string candidate = destination + ".tmp-" +
-                              std::to_string(::getpid()) + "-" +
-                              std::to_string(counter++);
-      fd = ::open(candidate.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                  0666);
-      if (fd >= 0) {
-        path = std::move(candidate);
-        return true;
-      }
-      if (errno != EEXIST)
-        return false;
-    }
-    return false;
-  }
-
-  bool write(const void *data, uint64_t bytes) {
-    const char *cursor = static_cast<const char *>(data);
-    while (bytes) {
-      // Linux moves at most 2 GiB a call.
-      ssize_t written =
-          ::write(fd, cursor, std::min<uint64_t>(bytes, 1u << 30));
-      if (written < 0 && errno == EINTR)
-        continue;
-      if (written < 0)
-        return false;
-      cursor += written;
-      bytes -= static_cast<uint64_t>(written);
-    }
-    return true;
-  }
-
-  bool commit(const std::string &destination) {
-    if (::fsync(fd) != 0)
-      return false;
-    int closed = ::close(std::exchange(fd, -1));
-    if (closed != 0 || ::rename(path.c_str(), destination.c_str()) != 0)
-      return false;
-    path.clear();
-    return true;
-  }
-
-private:
-  int fd = -1;
-  std::string path;
-};
-} // namespace
-
 Status SafetensorsWriter::write(const std::string &path) const {
   Result<std::string> header = buildHeader();
   if (!header.ok())
     return Status(header.getStatus().getCode(),
                   path + ": " + header.getStatus().getMessage());
-  auto failed = [&] {
-    int error = errno;
-    return Status(QMM_STATUS_IO,
-                  path + ": cannot write: " + std::strerror(error));
-  };
-  // A link keeps pointing at the new file; a device or directory isn't
-  // replaced.
-  std::string destination = path;
-  struct stat info;
-  if (::stat(path.c_str(), &info) == 0) {
-    if (!S_ISREG(info.st_mode))
-      return Status(QMM_STATUS_IO,
-                    path + ": exists and is not a regular file, cannot be "
-                           "replaced");
-    if (::access(path.c_str(), W_OK) != 0)
-      return failed();
-    std::unique_ptr<char, void (*)(void *)> resolved(
-        ::realpath(path.c_str(), nullptr), std::free);
-    if (resolved)
-      destination = resolved.get();
-  }
-  TemporaryFile file;
-  if (!file.create(destination))
-    return failed();
   uint8_t length[8];
   for (int i = 0; i < 8; ++i)
     length[i] = static_cast<uint8_t>(uint64_t{header->size()} >> (8 * i));
-  if (!file.write(length, 8) || !file.write(header->data(), header->size()))
-    return failed();
+  AtomicFile file;
+  if (Status status = file.open(path); !status.ok())
+    return status;
+  if (Status status = file.write(length, 8); !status.ok())
+    return status;
+  if (Status status = file.write(header->data(), header->size()); !status.ok())
+    return status;
   for (const Entry &entry : entries)
-    if (!file.write(entry.data, entry.bytes))
-      return failed();
-  if (!file.commit(destination))
-    return failed();
-  return {};
+    if (Status status = file.write(entry.data, entry.bytes); !status.ok())
+      return status;
+  return file.commit();
 }

@@ -366,7 +366,8 @@ void prepareFixed(qmm_nibble_order order, const float *src, int64_t count,
       for (int64_t k = 0; k < kFixedBlock; ++k)
         sum += block[k];
       row.offsets[pair * kN + i] = sum * kOffset;
-      // An integer for now: the lift is known when the row is.
+      // The exponent: the factor depends on the lift, which takes the whole
+      // row.
       row.factors[pair * kN + i] = float(exponents[getBlock(i)] - kBits);
     }
   }

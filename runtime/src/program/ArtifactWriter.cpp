@@ -12,7 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "program/Artifact.h"
 #include "program/ArtifactFormat.h"
-#include "program/AtomicFile.h"
+#include "support/AtomicFile.h"
 #include "program/Codec.h"
 #include "program/Hash.h"
 #include "program/Verify.h"

@@ -1,4 +1,4 @@
-//===- program/AtomicFile.h - A file whole or not at all ------ -*- C++ -*-===//
+//===- support/AtomicFile.h - A file whole or not at all ------ -*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,12 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// An interrupted or failed write must leave no partial artefact under the name
+// An interrupted or failed write must leave no partial file under the name
 // that a user asked for.
 //
 //===----------------------------------------------------------------------===//
-#ifndef QMMRT_PROGRAM_ATOMICFILE_H
-#define QMMRT_PROGRAM_ATOMICFILE_H
+#ifndef QMMRT_SUPPORT_ATOMICFILE_H
+#define QMMRT_SUPPORT_ATOMICFILE_H
 
 #include "support/Status.h"
 
@@ -28,8 +28,8 @@ public:
   AtomicFile &operator=(const AtomicFile &) = delete;
   ~AtomicFile();
 
-  /// IO when the folder isn't writable or `path` exists and isn't a regular
-  /// file.
+  /// IO when the folder isn't writable, or `path` exists and isn't a regular
+  /// file or is read-only.  A link stays one, to the new file.
   Status open(const std::string &path);
   Status write(const void *data, uint64_t bytes);
   /// Overwrites earlier bytes without moving the end.
@@ -47,4 +47,4 @@ private:
 
 } // namespace qmmrt
 
-#endif // QMMRT_PROGRAM_ATOMICFILE_H
+#endif // QMMRT_SUPPORT_ATOMICFILE_H

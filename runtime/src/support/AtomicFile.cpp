@@ -1,4 +1,4 @@
-//===- program/AtomicFile.cpp - A file whole or not at all ---------------===//
+//===- support/AtomicFile.cpp - A file whole or not at all ---------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -10,7 +10,7 @@
 // file systems isn't atomic.
 //
 //===----------------------------------------------------------------------===//
-#include "program/AtomicFile.h"
+#include "support/AtomicFile.h"
 
 #include <algorithm>
 #include <atomic>
@@ -41,6 +41,8 @@ Status AtomicFile::open(const std::string &newPath) {
   if (::stat(path.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode))
       return Status(QMM_STATUS_IO, path + ": exists and is not a regular file");
+    if (::access(path.c_str(), W_OK) != 0)
+      return failed("write");
     if (char *resolved = ::realpath(path.c_str(), nullptr)) {
       destination = resolved;
       std::free(resolved);
@@ -59,7 +61,7 @@ Status AtomicFile::open(const std::string &newPath) {
     if (errno != EEXIST)
       break;
   }
-  return failed("create");
+  return failed("write");
 }
 
 Status AtomicFile::write(const void *data, uint64_t bytes) {
