@@ -398,9 +398,9 @@ LogicalResult EntryBuilder::addCommand(Operation *op) {
     command.hasBias = matmul.getHasBias();
     command.hasResidual = matmul.getHasResidual();
     if (std::optional<Type> precision = matmul.getAPrecision())
-      command.aPrecision = *getRuntimeType(*precision);
+      command.aPrecision = getRuntimeDType(*precision);
     if (std::optional<Type> precision = matmul.getBPrecision())
-      command.bPrecision = *getRuntimeType(*precision);
+      command.bPrecision = getRuntimeDType(*precision);
     result = addTensors(command, matmul);
   } else if (auto launch = dyn_cast<LaunchOp>(op)) {
     result = addLaunch(command, launch);

@@ -12,7 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "cuda/AlgorithmCache.h"
 
-#include "program/AtomicFile.h"
+#include "support/AtomicFile.h"
 #include "program/Hash.h"
 
 #include <cerrno>
