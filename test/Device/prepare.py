@@ -60,6 +60,7 @@ def main():
     tool = lambda name: os.path.join(args.bin, name)
     os.makedirs(args.out, exist_ok=True)
     shutil.copy(tool("quant-run"), args.out)
+    shutil.copy(reference.__file__, args.out)
     target = f"--target={args.target}"
     cases, failed = [], 0
 
