@@ -178,6 +178,9 @@ const ElementExpr *Dequantization::findCodes(const ElementExpr *expr) {
       return nullptr;
     }
     match.scales.push_back({scale, false});
+    if (!expr->type.isF32())
+      match.notes.push_back("element times scale rounded to " +
+                            debugString(expr->type));
     return codes;
   }
   if (expr->isOp("arith.mulf") || expr->isOp("arith.divf"))
