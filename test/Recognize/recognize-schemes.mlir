@@ -298,7 +298,7 @@ func.func @zero_point(%a: tensor<8x32xi8>, %w: tensor<16x32xi8>) -> tensor<8x16x
 // An E8M0 scale converted to f16 is another one where f16 can't hold it: the
 // scale is what the conversion gives, and no E8M0.
 // CHECK-LABEL: func.func @e8m0_scale_in_f16(
-// CHECK: %[[S:.*]] = linalg.generic {{.*}} -> tensor<16x1xf32>
+// CHECK: %[[S:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<16x1xf32>)
 // CHECK: arith.extf %{{.*}} : f8E8M0FNU to f16
 // CHECK: qmm.assemble %{{.*}}, %[[S]] : {{.*}} -> !qmm.tensor<16x32xf32, fp8_row>
 // CHECK: "b: element times scale rounded to f16"
