@@ -7,6 +7,7 @@ module that parses twice, or the round trip is what fails by design) says
 """
 import os
 import re
+import shutil
 
 import lit.formats
 
@@ -65,3 +66,13 @@ config.substitutions += [
 ]
 
 config.available_features.add("host-" + config.host_arch)
+
+# As findPtxas looks for it.
+ptxas = shutil.which("ptxas") or next(
+    (path for variable in ("CUDA_PATH", "CUDA_HOME")
+     if variable in os.environ
+     and os.access(path := os.path.join(os.environ[variable], "bin", "ptxas"),
+                   os.X_OK)), None)
+if ptxas:
+    config.available_features.add("ptxas")
+    config.substitutions.append(("%ptxas", ptxas))

@@ -15,6 +15,7 @@
 
 #include "qmm/Conversion/Passes.h"
 #include "qmm/Import/Passes.h"
+#include "qmm/Kernels/Device/Passes.h"
 #include "qmm/Kernels/Host/Passes.h"
 #include "qmm/Pipelines/Stages.h"
 #include "qmm/Plan/Passes.h"
@@ -25,6 +26,7 @@ namespace mlir::qmm {
 
 inline void registerAllQMMPasses() {
   registerQMMConversionPasses();
+  registerQMMDeviceKernelsPasses();
   registerQMMHostKernelsPasses();
   registerQMMImportPasses();
   registerQMMPipelinesPasses();

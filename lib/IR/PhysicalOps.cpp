@@ -255,6 +255,8 @@ LogicalResult PhysScaledMatmulOp::verify() {
     spec.residual = input(2 + getHasBias());
   spec.alphaGiven = getHasAlpha();
   spec.activation = getActivation();
+  spec.aPrecision = getAPrecision();
+  spec.bPrecision = getBPrecision();
   // Its buffer is counted below.
   spec.outScaleGiven = needsOutScale(result);
   if (failed(verifyScaledMatmul(*this, spec)))
@@ -347,14 +349,22 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   SymbolRefAttr kernel = getKernel();
   auto function =
       symbolTable.lookupNearestSymbolFrom<FunctionOpInterface>(*this, kernel);
-  if (!function || kernel.getRootReference() != QMMDialect::kKernelsModule ||
+  StringAttr root = kernel.getRootReference();
+  bool isHost = root == QMMDialect::kKernelsModule;
+  if (!function || (!isHost && root != QMMDialect::kDeviceModule) ||
       kernel.getNestedReferences().size() != 1)
     return emitOpError() << "kernel is " << kernel
                          << ", expected a function of the module @"
-                         << QMMDialect::kKernelsModule;
+                         << QMMDialect::kKernelsModule << " or @"
+                         << QMMDialect::kDeviceModule;
+  if (!isHost && !function->hasAttr(QMMDialect::kLaunchAttr))
+    return emitOpError() << "kernel " << kernel << " has no attribute '"
+                         << QMMDialect::kLaunchAttr
+                         << "', expected one that says how it is launched";
   SmallVector<Type> expected(getBuffers().getTypes());
-  // The integers, begin and end.
-  expected.append(getIntegers().size() + 2, IndexType::get(getContext()));
+  // The integers, then begin and end, or the extent.
+  expected.append(getIntegers().size() + (isHost ? 2 : 1),
+                  IndexType::get(getContext()));
   auto expectedType = FunctionType::get(getContext(), expected, {});
   if (function.getArgumentTypes() != ArrayRef<Type>(expected) ||
       function.getNumResults() != 0)

@@ -73,6 +73,9 @@ static StringRef getViolatedKind(StringRef name, Attribute value) {
   if (name == QMMDialect::kConstantsAttr)
     return isDictionaryOf<ElementsAttr>(value) ? ""
                                                : "a dictionary of elements";
+  if (name == QMMDialect::kLaunchAttr)
+    return isa<DictionaryAttr>(value) ? ""
+                                      : "a dictionary of launch parameters";
   if (name == QMMDialect::kElementAttr)
     return isa<TypeAttr>(value) ? "" : "a type";
   if (name == QMMDialect::kReasonAttr || name == QMMDialect::kStageAttr ||
@@ -92,9 +95,61 @@ static LogicalResult verifyKind(Operation *op, NamedAttribute attribute) {
          << " attribute, expected " << expected;
 }
 
+/// The attribute `qmm.launch` has every parameter, in its range, and no other.
+static LogicalResult verifyLaunchAttr(Operation *op, DictionaryAttr launch) {
+  struct Parameter {
+    StringRef name;
+    int64_t least, most;
+    StringRef expected;
+  };
+  static constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  static const Parameter kParameters[] = {
+      {"threads", 1, 1024, "an i64 of 1 to 1024"},
+      {"items_per_block", 1, kMost, "an i64 of at least 1"},
+      {"shared_bytes", 0, kMost, "an i64 of at least 0"},
+      {"blocks_per_sm", 0, kMost, "an i64 of at least 0"}};
+  auto fail = [&](StringRef name, Attribute value,
+                  StringRef expected) -> LogicalResult {
+    InFlightDiagnostic diag = op->emitOpError()
+                              << "attribute '" << QMMDialect::kLaunchAttr
+                              << "' has ";
+    if (value)
+      diag << "'" << name << "' = " << value;
+    else
+      diag << "no '" << name << "'";
+    diag << ", expected " << expected;
+    return diag;
+  };
+  for (const Parameter &parameter : kParameters) {
+    Attribute value = launch.get(parameter.name);
+    auto integer = dyn_cast_or_null<IntegerAttr>(value);
+    if (!integer || !integer.getType().isInteger(64) ||
+        integer.getInt() < parameter.least || integer.getInt() > parameter.most)
+      return fail(parameter.name, value, parameter.expected);
+  }
+  if (Attribute value = launch.get("cooperative");
+      !isa_and_nonnull<BoolAttr>(value))
+    return fail("cooperative", value, "true or false");
+  for (NamedAttribute entry : launch)
+    if (entry.getName() != "cooperative" &&
+        llvm::none_of(kParameters, [&](const Parameter &parameter) {
+          return parameter.name == entry.getName();
+        }))
+      return op->emitOpError()
+             << "attribute '" << QMMDialect::kLaunchAttr << "' has "
+             << entry.getName()
+             << ", expected 'threads', 'items_per_block', 'shared_bytes', "
+                "'blocks_per_sm' and 'cooperative' only";
+  return success();
+}
+
 LogicalResult QMMDialect::verifyOperationAttribute(Operation *op,
                                                    NamedAttribute attribute) {
-  return verifyKind(op, attribute);
+  if (failed(verifyKind(op, attribute)))
+    return failure();
+  if (attribute.getName() == kLaunchAttr)
+    return verifyLaunchAttr(op, cast<DictionaryAttr>(attribute.getValue()));
+  return success();
 }
 
 LogicalResult QMMDialect::verifyRegionArgAttribute(Operation *op, unsigned,

@@ -155,6 +155,22 @@ static LogicalResult verifyRawOperands(Operation *op,
   return success();
 }
 
+/// Constraint 8 of qmm.scaled_matmul.
+static LogicalResult verifyPrecision(Operation *op, StringRef name,
+                                     ShapedType operand,
+                                     std::optional<Type> precision) {
+  if (!precision)
+    return success();
+  if (!isWideElementType(*precision))
+    return op->emitOpError() << name << "_precision is " << *precision
+                             << ", expected f32, bf16 or f16";
+  if (!isa<QuantizedTensorType>(operand))
+    return op->emitOpError()
+           << name << "_precision is given, expected none: " << name << " is "
+           << operand << ", which has no scales";
+  return success();
+}
+
 LogicalResult qmm::verifyScaledMatmul(Operation *op,
                                       const ScaledMatmulSpec &spec) {
   ShapedType a = spec.a, b = spec.b;
@@ -201,7 +217,9 @@ LogicalResult qmm::verifyScaledMatmul(Operation *op,
            << ", is wide";
   }
 
-  if (failed(verifyRawOperands(op, spec)))
+  if (failed(verifyRawOperands(op, spec)) ||
+      failed(verifyPrecision(op, "a", a, spec.aPrecision)) ||
+      failed(verifyPrecision(op, "b", b, spec.bPrecision)))
     return failure();
 
   auto aQuantized = dyn_cast<QuantizedTensorType>(a);
@@ -327,7 +345,7 @@ LogicalResult ScaledMatmulOp::verify() {
       {cast<ShapedType>(getA().getType()), cast<ShapedType>(getB().getType()),
        cast<ShapedType>(getResult().getType()), getTypeOrNull(getBias()),
        getTypeOrNull(getResidual()), bool(getOutScale()), bool(getAlpha()),
-       getActivation()});
+       getActivation(), getAPrecision(), getBPrecision()});
 }
 
 SmallVector<int64_t> ScaledMatmulOp::inferResultShape(ShapedType a,

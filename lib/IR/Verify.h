@@ -42,6 +42,7 @@ struct ScaledMatmulSpec {
   ShapedType bias, residual; // null where absent
   bool outScaleGiven, alphaGiven;
   Activation activation;
+  std::optional<Type> aPrecision, bPrecision;
 };
 /// The constraints of qmm.scaled_matmul.
 LogicalResult verifyScaledMatmul(Operation *op, const ScaledMatmulSpec &spec);

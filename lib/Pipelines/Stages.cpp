@@ -14,6 +14,7 @@
 
 #include "qmm/Conversion/Passes.h"
 #include "qmm/Import/Passes.h"
+#include "qmm/Kernels/Device/Passes.h"
 #include "qmm/Kernels/Host/Passes.h"
 #include "qmm/Plan/Passes.h"
 #include "qmm/Recognize/Passes.h"
@@ -66,10 +67,14 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     break;
   }
   case Stage::Recognized: {
+    RecognizeContractionsOptions recognize;
+    recognize.roundings = options.roundings;
+    FuseEpilogueOptions fuse;
+    fuse.roundings = options.roundings;
     OpPassManager &functions = pm.nest<func::FuncOp>();
-    functions.addPass(createRecognizeContractions());
+    functions.addPass(createRecognizeContractions(recognize));
     functions.addPass(createRecognizeDynamicQuantization());
-    functions.addPass(createFuseEpilogue());
+    functions.addPass(createFuseEpilogue(fuse));
     functions.addPass(createCanonicalizerPass());
     functions.addPass(createCSEPass());
     break;
@@ -88,7 +93,9 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     pm.addPass(createRecordReport());
     break;
   case Stage::LaidOut:
-    // The host takes every layout; the check says so.
+    pm.nest<func::FuncOp>().addPass(createLegalizeMatmuls());
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
     break;
   case Stage::Bufferized:
     pm.nest<func::FuncOp>().addPass(createLinalgElementwiseOpFusionPass());
@@ -96,7 +103,17 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     break;
   case Stage::Lowered:
     // Kernels first: only then is each buffer's last use a command.
-    pm.addPass(createOutlineKernels());
+    if (options.forGPU) {
+      pm.addPass(createBuildDeviceKernels());
+      OutlineKernelsOptions outline;
+      outline.points = true;
+      pm.addPass(createOutlineKernels(outline));
+      pm.nest<ModuleOp>().nest<func::FuncOp>().addPass(
+          createConvertLinalgToLoopsPass());
+      pm.addPass(createKernelsToDevice());
+    } else {
+      pm.addPass(createOutlineKernels());
+    }
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
     pm.addPass(createPlaceBuffers());
@@ -126,7 +143,16 @@ struct StagePipelineOptions : PassPipelineOptions<StagePipelineOptions> {
       *this, "constant-threshold",
       llvm::cl::desc("Largest constant, in bytes, that stays inline"),
       llvm::cl::init(1024)};
-  PipelineOptions get() const { return {activations, constantThreshold}; }
+  Option<Roundings> roundings{
+      *this, "roundings",
+      llvm::cl::desc("What becomes of roundings to bf16 and f16"),
+      llvm::cl::init(Roundings::Relax), getRoundingsValues()};
+  Option<bool> forGPU{*this, "gpu",
+                      llvm::cl::desc("The targets are GPUs, not the CPU"),
+                      llvm::cl::init(false)};
+  PipelineOptions get() const {
+    return {activations, constantThreshold, roundings, forGPU};
+  }
 };
 
 struct WholePipelineOptions : StagePipelineOptions {

@@ -60,18 +60,20 @@ static LogicalResult checkPlanned(Operation *op) {
   return op->emitOpError("has no routes");
 }
 
-/// Only the host's route can be lowered, and it takes every layout.
+/// What is left is what the library multiplies, or the host.
 static LogicalResult checkLaidOut(Operation *op) {
-  if (!isa<ScaledMatmulOp>(op))
+  auto matmul = dyn_cast<ScaledMatmulOp>(op);
+  if (!matmul)
     return success();
   auto routes = op->getAttrOfType<ArrayAttr>(QMMDialect::kRoutesAttr);
   if (routes &&
       llvm::all_of(routes.getAsRange<RouteAttr>(), [](RouteAttr route) {
-        return route.getKind() == RouteKind::Host;
+        return route.getKind() == RouteKind::Host ||
+               route.getKind() == RouteKind::Library;
       }))
     return success();
-  return op->emitOpError("has a route that this version can't lower: only "
-                         "'host' is; compile for the target 'cpu'");
+  return op->emitOpError("has a route other than 'library' and 'host': run "
+                         "--qmm-legalize-matmuls");
 }
 
 static bool isTensor(Type type) {
@@ -90,9 +92,10 @@ static LogicalResult checkBufferized(Operation *op) {
 }
 
 static LogicalResult checkLowered(Operation *op) {
+  // Of the outermost module: kernels are in modules of their own.
+  auto module = dyn_cast_or_null<ModuleOp>(op->getParentOp());
   if (auto entry = dyn_cast<FunctionOpInterface>(op);
-      entry && entry.isPublic() && op->getParentOfType<ModuleOp>() &&
-      !op->getParentOfType<ModuleOp>()->getParentOp() &&
+      entry && entry.isPublic() && module && !module->getParentOp() &&
       !op->hasAttr(kNumOutputsAttr))
     return op->emitOpError("has no output arguments and no arena");
   auto function = dyn_cast_or_null<func::FuncOp>(op->getParentOp());

@@ -95,6 +95,10 @@ static json::Value quantization(Value operand) {
   return nullptr;
 }
 
+static json::Value precision(std::optional<Type> type) {
+  return type ? json::Value(debugString(*type)) : json::Value(nullptr);
+}
+
 static json::Object describe(ScaledMatmulOp op) {
   auto a = cast<ShapedType>(op.getA().getType());
   auto b = cast<ShapedType>(op.getB().getType());
@@ -112,6 +116,8 @@ static json::Object describe(ScaledMatmulOp op) {
   entry["scheme_b"] = scheme(op.getB().getType());
   entry["quantization_a"] = quantization(op.getA());
   entry["quantization_b"] = quantization(op.getB());
+  entry["precision_a"] = precision(op.getAPrecision());
+  entry["precision_b"] = precision(op.getBPrecision());
   json::Array epilogue;
   if (op.getBias())
     epilogue.push_back("bias");
@@ -172,6 +178,8 @@ static json::Object describe(linalg::LinalgOp op) {
   entry["scheme_b"] = nullptr;
   entry["quantization_a"] = nullptr;
   entry["quantization_b"] = nullptr;
+  entry["precision_a"] = nullptr;
+  entry["precision_b"] = nullptr;
   entry["epilogue"] = json::Array();
   entry["output"] =
       debugString(getElementTypeOrSelf(op->getResult(0).getType()));
@@ -253,6 +261,12 @@ void mlir::qmm::printReport(llvm::raw_ostream &os, const json::Value &report) {
         os << " (" << where << ")";
       os << "\n";
     }
+    for (StringRef side : {"a", "b"})
+      if (std::string type =
+              getText(matmul.get(("precision_" + side).str()), "");
+          !type.empty())
+        os << "    " << side << ": element times scale rounded to " << type
+           << ", kept\n";
     for (const json::Value &note : *matmul.getArray("notes"))
       os << "    " << getText(&note, "") << "\n";
     os << "    at " << getText(matmul.get("location"), "?") << "\n";

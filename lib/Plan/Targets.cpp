@@ -37,33 +37,58 @@ static std::string_view view(StringRef text) {
 static ::qmm_scheme getScheme(Type type) {
   if (auto quantized = dyn_cast<QuantizedTensorType>(type))
     return quantized.getScheme().toRuntime();
-  ::qmm_scheme wide = {};
-  Type element = getElementTypeOrSelf(type);
-  wide.element = element.isF32()    ? QMM_DTYPE_F32
-                 : element.isBF16() ? QMM_DTYPE_BF16
-                                    : QMM_DTYPE_F16;
-  return wide;
+  ::qmm_scheme scheme = {};
+  scheme.element = getRuntimeDType(getElementTypeOrSelf(type));
+  return scheme;
 }
 
-bool mlir::qmm::multipliesNatively(StringRef chip, SchemeAttr a, SchemeAttr b) {
+static ::qmmrt::RouteQuery getQuery(StringRef chip, ::qmm_scheme a,
+                                    ShapedType b) {
+  auto orUnknown = [](int64_t extent) {
+    return ShapedType::isDynamic(extent) ? 0 : extent;
+  };
   ::qmmrt::RouteQuery query;
   query.chip = view(chip);
-  query.a = a.toRuntime();
-  query.b = b.toRuntime();
-  std::vector<::qmmrt::Route> routes = ::qmmrt::queryRoutes(query);
+  query.a = a;
+  query.b = getScheme(b);
+  query.k = orUnknown(b.getShape().back());
+  query.n = orUnknown(b.getDimSize(b.getRank() - 2));
+  return query;
+}
+
+bool mlir::qmm::multipliesNatively(StringRef chip, SchemeAttr a,
+                                   QuantizedTensorType b) {
+  std::vector<::qmmrt::Route> routes =
+      ::qmmrt::queryRoutes(getQuery(chip, a.toRuntime(), b));
   return !routes.empty() && routes.front().kind == ::qmmrt::RouteKind::Library;
+}
+
+static bool roundsOperands(ScaledMatmulOp matmul) {
+  auto isNarrow = [](std::optional<Type> precision) {
+    return precision && !precision->isF32();
+  };
+  return isNarrow(matmul.getAPrecision()) || isNarrow(matmul.getBPrecision());
+}
+
+std::vector<::qmmrt::Route> mlir::qmm::queryRoutes(ScaledMatmulOp matmul,
+                                                   StringRef chip,
+                                                   std::string &refusal) {
+  ::qmmrt::RouteQuery query =
+      getQuery(chip, getScheme(matmul.getA().getType()),
+               cast<ShapedType>(matmul.getB().getType()));
+  int64_t m =
+      cast<ShapedType>(matmul.getA().getType()).getShape().drop_back().back();
+  query.m = ShapedType::isDynamic(m) ? ::qmmrt::RouteQuery::kDynamic : m;
+  query.roundsOperands = roundsOperands(matmul);
+  return ::qmmrt::queryRoutes(query, &refusal);
 }
 
 FailureOr<SmallVector<RouteAttr>>
 mlir::qmm::queryRoutes(ScaledMatmulOp matmul, ArrayRef<StringRef> chips) {
   SmallVector<RouteAttr> result;
   for (StringRef chip : chips) {
-    ::qmmrt::RouteQuery query;
-    query.chip = view(chip);
-    query.a = getScheme(matmul.getA().getType());
-    query.b = getScheme(matmul.getB().getType());
     std::string refusal;
-    std::vector<::qmmrt::Route> routes = ::qmmrt::queryRoutes(query, &refusal);
+    std::vector<::qmmrt::Route> routes = queryRoutes(matmul, chip, refusal);
     if (routes.empty()) {
       matmul.emitOpError("has no route on '") << chip << "': " << refusal;
       return failure();

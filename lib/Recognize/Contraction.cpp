@@ -60,8 +60,8 @@ bool mlir::qmm::isContraction(linalg::LinalgOp op) {
 }
 
 namespace {
-/// A product of factors [begin, end) that is rounded to `type` inside of the
-/// body, and not on its way into a sum of that type.
+/// A product of factors [begin, end) that is rounded to `type`, and extended or
+/// multiplied behind that.
 struct NarrowProduct {
   Type type;
   size_t begin, end;
@@ -69,10 +69,10 @@ struct NarrowProduct {
 } // namespace
 
 /// The factors of a product in the body, seen through extensions of products.
-static void collectFactors(const ElementExpr *expr,
+/// `isFactor`: it is one of a larger product itself.
+static void collectFactors(const ElementExpr *expr, bool isFactor,
                            SmallVectorImpl<const ElementExpr *> &factors,
-                           SmallVectorImpl<NarrowProduct> &narrow,
-                           bool isNested = false) {
+                           SmallVectorImpl<NarrowProduct> &narrow) {
   const ElementExpr *product = expr;
   while ((product->isOp("arith.extf") || product->isOp("arith.extsi")) &&
          !product->origin.tensor)
@@ -81,9 +81,9 @@ static void collectFactors(const ElementExpr *expr,
       !product->origin.tensor) {
     size_t first = factors.size();
     for (const ElementExpr *operand : product->operands)
-      collectFactors(operand, factors, narrow, /*isNested=*/true);
-    if ((product != expr || isNested) &&
-        isa<BFloat16Type, Float16Type>(product->type))
+      collectFactors(operand, /*isFactor=*/true, factors, narrow);
+    if (isFactor ? isa<BFloat16Type, Float16Type>(product->type)
+                 : product != expr && isa<FloatType>(product->type))
       narrow.push_back({product->type, first, factors.size()});
     return;
   }
@@ -182,7 +182,7 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
   collectFactors(
       tracer.traceScalar(getSummand(op), op,
                          AffineMap::getMultiDimIdentityMap(numLoops, context)),
-      factors, narrow);
+      /*isFactor=*/false, factors, narrow);
   if (failed(splitFactors(contraction, factors, refusal)))
     return failure();
 
@@ -241,6 +241,13 @@ FailureOr<Contraction> mlir::qmm::matchContraction(linalg::LinalgOp op,
           ArrayRef(factors).slice(product.begin, product.end - product.begin),
           [&](const ElementExpr *f) { return llvm::is_contained(side, f); });
     };
+    size_t count = product.end - product.begin;
+    bool isA = isOf(contraction.a) && count == contraction.a.size();
+    bool isB = isOf(contraction.b) && count == contraction.b.size();
+    if (isA || isB) {
+      (isA ? contraction.aRounding : contraction.bRounding) = product.type;
+      continue;
+    }
     std::string text = isOf(contraction.a)   ? "a: element times scale"
                        : isOf(contraction.b) ? "b: element times scale"
                                              : "product of elements";

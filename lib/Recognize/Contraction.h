@@ -39,7 +39,9 @@ struct Contraction {
   SmallVector<int64_t> extents;          // of the loops
   /// Result dimensions by loop; the permutation from [batch, m, n] to them.
   SmallVector<int64_t> resultPermutation;
-  SmallVector<std::string> notes; // roundings of products in the body
+  /// What the product of all factors of a side is rounded to; null: nothing.
+  Type aRounding, bRounding;
+  SmallVector<std::string> notes; // other roundings of products in the body
 };
 
 FailureOr<Contraction>

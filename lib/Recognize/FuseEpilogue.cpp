@@ -199,6 +199,13 @@ bool Fuser::canReshapeBack() {
 // From steps to an epilogue
 //===----------------------------------------------------------------------===//
 
+/// Are codes times scales of an operand rounded?
+static bool isRounded(ScaledMatmulOp product, unsigned operand) {
+  std::optional<Type> precision =
+      operand ? product.getBPrecision() : product.getAPrecision();
+  return precision && !precision->isF32();
+}
+
 /// Adds `steps` as far as an epilogue has them; returns how many.
 size_t Fuser::addSteps(ArrayRef<EpilogueStep> steps, EpilogueChain &chain,
                        Epilogue &epilogue) {
@@ -213,6 +220,14 @@ size_t Fuser::addSteps(ArrayRef<EpilogueStep> steps, EpilogueChain &chain,
                                                  : "product";
     StringRef article = " before the ";
     SmallVector<std::string> details;
+    if (roundings == Roundings::Keep) {
+      std::string reason = getLostRounding(step);
+      if (!reason.empty()) {
+        chain.refused = step.end->op;
+        chain.refusal = std::move(reason);
+        return index;
+      }
+    }
     switch (step.kind) {
     case EpilogueStep::Kind::Convert:
       continue;
@@ -224,6 +239,12 @@ size_t Fuser::addSteps(ArrayRef<EpilogueStep> steps, EpilogueChain &chain,
       std::string reason;
       std::optional<unsigned> operand =
           getScaledOperand(a, b, step.extent, reason);
+      if (operand && isRounded(product, *operand)) {
+        reason = (Twine(*operand ? "b" : "a") +
+                  "'s elements times scales are rounded")
+                     .str();
+        operand = std::nullopt;
+      }
       if (!operand) {
         chain.refused = step.end->op;
         chain.refusal = "is multiplied by a factor that no operand's scale "
@@ -272,8 +293,9 @@ size_t Fuser::addSteps(ArrayRef<EpilogueStep> steps, EpilogueChain &chain,
         details.push_back("out_scale is 1 / factor, rounded to f32");
       break;
     }
-    llvm::SmallSetVector<Type, 2> types(step.roundings.begin(),
-                                        step.roundings.end());
+    llvm::SmallSetVector<Type, 2> types;
+    if (roundings == Roundings::Relax)
+      types.insert(step.roundings.begin(), step.roundings.end());
     for (Type type : types)
       epilogue.notes.push_back(llvm::formatv(
           "{0} rounded to {1}{2}{3}", subject, debugString(type), article,
@@ -346,6 +368,10 @@ bool Fuser::fuseElementwise() {
     auto step = chain->matchStep(at, !isActive);
     if (!step)
       break;
+    // What takes in a rounding stays, but the product may end with that.
+    if (roundings == Roundings::Keep && !getLostRounding(step->first).empty())
+      if (auto conversion = chain->matchConversion(at))
+        step = std::pair(std::move(*conversion), at + 1);
     steps.push_back(std::move(step->first));
     at = step->second;
   }
@@ -509,12 +535,16 @@ unsigned Fuser::run() {
   return fused;
 }
 
-unsigned mlir::qmm::fuseEpilogues(Operation *root) { return Fuser(root).run(); }
+unsigned mlir::qmm::fuseEpilogues(Operation *root, Roundings roundings) {
+  return Fuser(root, roundings).run();
+}
 
 namespace {
 struct FuseEpilogue : qmm::impl::FuseEpilogueBase<FuseEpilogue> {
+  using FuseEpilogueBase::FuseEpilogueBase;
+
   void runOnOperation() override {
-    unsigned count = fuseEpilogues(getOperation());
+    unsigned count = fuseEpilogues(getOperation(), roundings);
     numFused += count;
     if (count == 0)
       markAllAnalysesPreserved();

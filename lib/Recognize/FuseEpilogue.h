@@ -56,6 +56,11 @@ struct EpilogueStep {
 
 StringRef describe(const EpilogueStep &step);
 
+/// Why a step that drops a rounding to `type` stays where roundings are kept.
+std::string getLostRounding(Type type, const Twine &where);
+/// The same of `step`; empty if its product's result has the same values.
+std::string getLostRounding(const EpilogueStep &step);
+
 /// The values that every path from one element of the product to a result
 /// passes through.
 class EpilogueChain {
@@ -74,6 +79,9 @@ public:
   /// cut.  Without one, `refusal` may say why and where.
   std::optional<std::pair<EpilogueStep, size_t>>
   matchStep(size_t from, bool wantsActivation);
+
+  /// The conversion to a narrower type that leads from cut `from` to the next.
+  std::optional<EpilogueStep> matchConversion(size_t from);
 
   /// The value that represents all copies of `expr`.
   const ElementExpr *represent(const ElementExpr *expr);

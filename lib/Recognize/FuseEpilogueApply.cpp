@@ -136,7 +136,8 @@ ScaledMatmulOp Fuser::create(OpBuilder &builder, Type type, Value a, Value b,
     types.push_back(RankedTensorType::get({}, builder.getF32Type()));
   auto op = ScaledMatmulOp::create(builder, product.getLoc(), types, a, b, bias,
                                    residual, outScale, product.getAlpha(),
-                                   activation);
+                                   activation, product.getAPrecisionAttr(),
+                                   product.getBPrecisionAttr());
   op->setDiscardableAttrs(product->getDiscardableAttrDictionary());
   llvm::SmallSetVector<Attribute, 4> all;
   if (auto old = product->getAttrOfType<ArrayAttr>(QMMDialect::kNotesAttr))
@@ -277,6 +278,12 @@ bool Fuser::fuseQuantizeOp() {
     reason = "is reshaped to other columns before it is quantized";
     outScale = failure();
   }
+  auto wide = cast<RankedTensorType>(product.getResult().getType());
+  if (succeeded(outScale) && roundings == Roundings::Keep &&
+      !wide.getElementType().isF32()) {
+    reason = getLostRounding(wide.getElementType(), "before its quantization");
+    outScale = failure();
+  }
   if (failed(outScale)) {
     remark(quantize, reason);
     return false;
@@ -292,7 +299,6 @@ bool Fuser::fuseQuantizeOp() {
   OpBuilder builder(product->getContext());
   builder.setInsertionPointAfter(latest);
   SmallVector<std::string> notes;
-  auto wide = cast<RankedTensorType>(product.getResult().getType());
   if (!wide.getElementType().isF32()) {
     notes.push_back("result rounded to " + debugString(wide.getElementType()) +
                     " before its quantization");

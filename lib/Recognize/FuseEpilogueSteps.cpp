@@ -44,6 +44,26 @@ StringRef mlir::qmm::describe(const EpilogueStep &step) {
   llvm_unreachable("covered switch");
 }
 
+std::string mlir::qmm::getLostRounding(Type type, const Twine &where) {
+  return ("is rounded to " + Twine(debugString(type)) + " " + where +
+          ", and roundings are kept")
+      .str();
+}
+
+std::string mlir::qmm::getLostRounding(const EpilogueStep &step) {
+  // Rounding in front of ReLU and behind it is the same.
+  if (step.activation == Activation::ReLU &&
+      llvm::all_of(step.roundings,
+                   [&](Type type) { return type == step.end->type; }))
+    return "";
+  if (!step.roundings.empty())
+    return getLostRounding(step.roundings.front(),
+                           "before the " + describe(step));
+  return step.computedIn
+             ? getLostRounding(step.computedIn, "inside of " + describe(step))
+             : "";
+}
+
 static bool isNarrow(Type type) { return isa<BFloat16Type, Float16Type>(type); }
 
 static bool isConversion(const ElementExpr *expr) {
@@ -277,15 +297,23 @@ EpilogueChain::classify(Operation *user, const ElementExpr *expr) {
 // Steps
 //===----------------------------------------------------------------------===//
 
+std::optional<EpilogueStep> EpilogueChain::matchConversion(size_t from) {
+  if (from + 1 == cuts.size())
+    return std::nullopt;
+  const ElementExpr *to = cuts[from + 1];
+  if (!to->isOp("arith.truncf") || represent(to->operands[0]) != cuts[from] ||
+      !cuts[from]->type.isF32() || !isNarrow(to->type))
+    return std::nullopt;
+  EpilogueStep step;
+  step.kind = EpilogueStep::Kind::Convert;
+  step.end = to;
+  return step;
+}
+
 std::optional<EpilogueStep> EpilogueChain::matchLinear(const ElementExpr *from,
                                                        const ElementExpr *to) {
   EpilogueStep step;
   step.end = to;
-  if (to->isOp("arith.truncf") && represent(to->operands[0]) == from &&
-      from->type.isF32() && isNarrow(to->type)) {
-    step.kind = EpilogueStep::Kind::Convert;
-    return step;
-  }
   bool isSum = to->isOp("arith.addf"), isProduct = to->isOp("arith.mulf"),
        isQuotient = to->isOp("arith.divf"),
        isDifference = to->isOp("arith.subf");
@@ -394,6 +422,9 @@ EpilogueChain::matchStep(size_t from, bool wantsActivation) {
   for (size_t to = from + 1; to <= last && !refused; ++to)
     if (std::optional<EpilogueStep> step = matchQuantize(start, cuts[to]))
       return std::pair(std::move(*step), to);
+  if (std::optional<EpilogueStep> step = matchConversion(from);
+      step && !refused)
+    return std::pair(std::move(*step), from + 1);
   for (size_t to = from + 1; to <= last && !refused; ++to)
     if (std::optional<EpilogueStep> step = matchLinear(start, cuts[to]))
       return std::pair(std::move(*step), to);

@@ -15,6 +15,7 @@
 #define QMM_LIB_RECOGNIZE_FUSER_H
 
 #include "FuseEpilogue.h"
+#include "qmm/Recognize/Roundings.h"
 
 #include "llvm/ADT/SetVector.h"
 
@@ -40,7 +41,8 @@ struct Epilogue {
 
 class Fuser {
 public:
-  explicit Fuser(Operation *root) : root(root) {}
+  Fuser(Operation *root, Roundings roundings)
+      : root(root), roundings(roundings) {}
   unsigned run();
 
 private:
@@ -83,6 +85,7 @@ private:
   const ElementExpr *traceWhole(Value value);
 
   Operation *root;
+  Roundings roundings;
   ElementTracer tracer;
   llvm::SetVector<Operation *> dead;
   llvm::DenseSet<Operation *> remarked;

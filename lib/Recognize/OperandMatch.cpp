@@ -58,6 +58,8 @@ mlir::qmm::matchQuantize(const ElementExpr *codes) {
                        quotient->type};
 }
 
+static constexpr StringLiteral kRounded = "element times scale rounded to ";
+
 namespace {
 /// Takes a product apart into codes and scales.
 class Dequantization {
@@ -68,11 +70,20 @@ public:
   /// Codes, or a product or quotient with codes in it; null if there are none.
   /// Appends the scales.
   const ElementExpr *findCodes(const ElementExpr *expr);
+  /// To `type`, of what is found so far.
+  void addRounding(Type type);
 
   /// What made it give up on a value that has codes in it.
   Refusal refusal;
   /// Why such a value is wide all the same; empty if there is no reason.
   std::string whyWide;
+  /// What codes times scales are rounded to last; null: nothing.
+  Type rounding;
+  /// Is there one rounding at most, behind all scales?
+  bool isRoundedOnce() const {
+    return !rounding || (isWideElementType(rounding) && !roundsBetween &&
+                         numRounded == match.scales.size());
+  }
 
 private:
   const ElementExpr *findMoved(const ElementExpr *expr);
@@ -82,6 +93,8 @@ private:
 
   ElementTracer &tracer;
   OperandMatch &match;
+  size_t numRounded = 0; // scales in front of the last rounding
+  bool roundsBetween = false;
 };
 } // namespace
 
@@ -113,6 +126,17 @@ const ElementExpr *Dequantization::findMasked(const ElementExpr *expr) {
   return nullptr;
 }
 
+// Codes alone are exact in every wide type.
+void Dequantization::addRounding(Type type) {
+  if (match.scales.empty())
+    return;
+  match.notes.push_back((kRounded + debugString(type)).str());
+  if (rounding)
+    roundsBetween |= numRounded != match.scales.size() || rounding != type;
+  rounding = type;
+  numRounded = match.scales.size();
+}
+
 /// codes * scale, codes / scale.
 const ElementExpr *Dequantization::findScaled(const ElementExpr *expr) {
   bool isQuotient = expr->isOp("arith.divf");
@@ -127,8 +151,7 @@ const ElementExpr *Dequantization::findScaled(const ElementExpr *expr) {
       match.notes.push_back("element divided by its scale: multiplied by the "
                             "reciprocal, rounded to f32");
     if (!expr->type.isF32())
-      match.notes.push_back("element times scale rounded to " +
-                            debugString(expr->type));
+      addRounding(expr->type);
     return codes;
   }
   return nullptr;
@@ -160,8 +183,7 @@ const ElementExpr *Dequantization::findCodes(const ElementExpr *expr) {
   if (expr->isOp("arith.truncf")) {
     const ElementExpr *codes = findCodes(expr->operands[0]);
     if (codes)
-      match.notes.push_back("element times scale rounded to " +
-                            debugString(expr->type));
+      addRounding(expr->type);
     return codes;
   }
   if (expr->isOp("arith.scaling_extf")) {
@@ -178,9 +200,9 @@ const ElementExpr *Dequantization::findCodes(const ElementExpr *expr) {
       return nullptr;
     }
     match.scales.push_back({scale, false});
-    if (!expr->type.isF32())
-      match.notes.push_back("element times scale rounded to " +
-                            debugString(expr->type));
+    // bf16 has the digits of both, and f32's range.
+    if (expr->type.isF16())
+      addRounding(expr->type);
     return codes;
   }
   if (expr->isOp("arith.mulf") || expr->isOp("arith.divf"))
@@ -194,8 +216,8 @@ const ElementExpr *Dequantization::findCodes(const ElementExpr *expr) {
 
 FailureOr<OperandMatch>
 mlir::qmm::matchOperand(ElementTracer &tracer,
-                        ArrayRef<const ElementExpr *> factors,
-                        Refusal &refusal) {
+                        ArrayRef<const ElementExpr *> factors, Type rounding,
+                        Roundings roundings, Refusal &refusal) {
   OperandMatch match;
   Dequantization dequantization(tracer, match);
   for (auto [position, factor] : llvm::enumerate(factors)) {
@@ -205,13 +227,29 @@ mlir::qmm::matchOperand(ElementTracer &tracer,
     for (auto [other, scale] : llvm::enumerate(factors))
       if (other != position)
         match.scales.push_back({scale, false});
+    if (rounding)
+      dequantization.addRounding(rounding);
     break;
   }
   if (!dequantization.refusal.reason.empty()) {
     refusal = dequantization.refusal;
     return failure();
   }
+  bool keeps = roundings == Roundings::Keep && match.codes;
+  if (keeps && !dequantization.isRoundedOnce()) {
+    if (factors.size() != 1)
+      return refusal.set(kRounded + debugString(dequantization.rounding) +
+                         " between two scales, and roundings are kept");
+    dequantization.whyWide = "element times scale rounded between two scales: "
+                             "dequantized before the product";
+    match.codes = nullptr;
+  }
   if (match.codes) {
+    if (keeps && dequantization.rounding) {
+      match.precision = dequantization.rounding;
+      llvm::erase_if(match.notes,
+                     [](StringRef note) { return note.starts_with(kRounded); });
+    }
     for (const ScaleFactor &scale : match.scales)
       if (!scale.expr->isMaterializable)
         return refusal.set("its scale is computed inside of an op, from values "

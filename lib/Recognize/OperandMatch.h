@@ -16,6 +16,7 @@
 
 #include "Contraction.h"
 #include "qmm/IR/QMM.h"
+#include "qmm/Recognize/Roundings.h"
 
 namespace mlir::qmm {
 
@@ -37,6 +38,7 @@ struct OperandMatch {
   const ElementExpr *codes = nullptr; // null: wide
   SmallVector<ScaleFactor> scales;
   std::optional<QuantizeMatch> quantize;
+  Type precision; // what codes times scales stay rounded to; null: nothing
   const ElementExpr *wide = nullptr; // the one factor
   SmallVector<std::string> notes;
 };
@@ -44,8 +46,10 @@ struct OperandMatch {
 /// The quantize that `codes`, of an 8-bit float type, are the result of.
 std::optional<QuantizeMatch> matchQuantize(const ElementExpr *codes);
 
+/// `rounding`: what the product of the factors is rounded to; null: nothing.
 FailureOr<OperandMatch> matchOperand(ElementTracer &tracer,
                                      ArrayRef<const ElementExpr *> factors,
+                                     Type rounding, Roundings roundings,
                                      Refusal &refusal);
 
 /// The dimensions of an operand: the loops of each, from the outermost; none

@@ -37,9 +37,10 @@ struct Initial {
 
 class Rewriter {
 public:
-  Rewriter(linalg::LinalgOp op, ElementTracer &tracer, ProductFamilies families)
-      : op(op), tracer(tracer), families(families), builder(op),
-        loc(op.getLoc()) {}
+  Rewriter(linalg::LinalgOp op, ElementTracer &tracer, ProductFamilies families,
+           Roundings roundings)
+      : op(op), tracer(tracer), families(families), roundings(roundings),
+        builder(op), loc(op.getLoc()) {}
 
   LogicalResult run(Refusal &refusal);
 
@@ -55,6 +56,7 @@ private:
   linalg::LinalgOp op;
   ElementTracer &tracer;
   ProductFamilies families;
+  Roundings roundings;
   OpBuilder builder;
   Location loc;
   Initial initial;
@@ -211,15 +213,24 @@ void Rewriter::convertUsers(Value result) {
   }
 }
 
+static TypeAttr getPrecision(const OperandMatch &match) {
+  return match.precision ? TypeAttr::get(match.precision) : TypeAttr();
+}
+
 LogicalResult Rewriter::run(Refusal &refusal) {
   FailureOr<Contraction> contraction = matchContraction(op, tracer, refusal);
   if (failed(contraction) || failed(checkResult(refusal)) ||
       failed(matchInitial(*contraction, refusal)))
     return failure();
-  FailureOr<OperandMatch> a = matchOperand(tracer, contraction->a, refusal);
+  if (roundings == Roundings::Keep && !contraction->notes.empty())
+    return refusal.set(contraction->notes.front() +
+                       " inside of it, and roundings are kept");
+  FailureOr<OperandMatch> a = matchOperand(
+      tracer, contraction->a, contraction->aRounding, roundings, refusal);
   if (failed(a))
     return failure();
-  FailureOr<OperandMatch> b = matchOperand(tracer, contraction->b, refusal);
+  FailureOr<OperandMatch> b = matchOperand(
+      tracer, contraction->b, contraction->bRounding, roundings, refusal);
   if (failed(b))
     return failure();
 
@@ -277,7 +288,8 @@ LogicalResult Rewriter::run(Refusal &refusal) {
       resultElement);
   auto matmul = ScaledMatmulOp::create(
       builder, loc, TypeRange{resultType}, *aValue, *bValue, bias, residual,
-      /*out_scale=*/Value(), /*alpha=*/Value(), Activation::None);
+      /*out_scale=*/Value(), /*alpha=*/Value(), Activation::None,
+      getPrecision(*a), getPrecision(*b));
   SmallVector<std::string> notes = contraction->notes;
   for (std::string &note : a->notes)
     notes.push_back("a: " + note);
@@ -297,7 +309,8 @@ LogicalResult Rewriter::run(Refusal &refusal) {
 }
 
 RecognitionCounts mlir::qmm::recognizeContractions(Operation *root,
-                                                   ProductFamilies families) {
+                                                   ProductFamilies families,
+                                                   Roundings roundings) {
   RecognitionCounts counts;
   SmallVector<linalg::LinalgOp> candidates;
   root->walk([&](linalg::LinalgOp op) {
@@ -308,7 +321,7 @@ RecognitionCounts mlir::qmm::recognizeContractions(Operation *root,
   SmallVector<Operation *> dead;
   for (linalg::LinalgOp op : candidates) {
     Refusal refusal;
-    if (succeeded(Rewriter(op, tracer, families).run(refusal))) {
+    if (succeeded(Rewriter(op, tracer, families, roundings).run(refusal))) {
       ++counts.rewritten;
       dead.push_back(op);
       continue;
@@ -350,7 +363,8 @@ struct RecognizeContractions
         return signalPassFailure();
       }
     }
-    RecognitionCounts counts = recognizeContractions(getOperation(), asked);
+    RecognitionCounts counts =
+        recognizeContractions(getOperation(), asked, roundings);
     numRewritten += counts.rewritten;
     numRefused += counts.refused;
     if (counts.rewritten == 0 && counts.refused == 0)

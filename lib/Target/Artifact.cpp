@@ -16,9 +16,11 @@
 #include "program/Artifact.h"
 #include "program/Hash.h"
 #include "qmm/Conversion/PhysicalToProgram.h"
+#include "qmm/Kernels/Device/Codegen.h"
 #include "qmm/Kernels/Host/Codegen.h"
 #include "qmm/Kernels/Host/Passes.h"
 #include "qmm/Plan/Passes.h"
+#include "qmm/Plan/Targets.h"
 
 using namespace mlir;
 using namespace mlir::qmm;
@@ -58,6 +60,31 @@ FailureOr<CompiledProgram> mlir::qmm::compileProgram(ModuleOp module,
   return std::move(result);
 }
 
+/// PTX of the device kernels for each target, which the driver assembles, and
+/// machine code where ptxas is here.
+static LogicalResult addDeviceCode(ModuleOp module, program::Module &result) {
+  auto kernels =
+      module.lookupSymbol<gpu::GPUModuleOp>(QMMDialect::kDeviceModule);
+  if (!kernels)
+    return success();
+  SmallVector<StringRef> chips = getTargetChips(module);
+  SmallVector<DeviceCodeFormat> formats{DeviceCodeFormat::PTX};
+  if (!findPtxas().empty())
+    formats.push_back(DeviceCodeFormat::Cubin);
+  for (DeviceCodeFormat format : formats) {
+    DeviceCodegenOptions options;
+    options.format = format;
+    FailureOr<SmallVector<DeviceCode>> codes =
+        compileDeviceKernels(kernels, chips, options);
+    if (failed(codes))
+      return failure();
+    for (DeviceCode &code : *codes)
+      result.objects.push_back(
+          {(code.isPTX ? "ptx:" : "") + code.chip, std::move(code.bytes)});
+  }
+  return success();
+}
+
 LogicalResult mlir::qmm::emitArtifact(ModuleOp module, WeightStorage weights,
                                       ArrayRef<StringRef> isas,
                                       StringRef path) {
@@ -74,6 +101,8 @@ LogicalResult mlir::qmm::emitArtifact(ModuleOp module, WeightStorage weights,
       compiled->module.objects.push_back(
           {std::move(object.isa), std::move(object.bytes)});
   }
+  if (failed(addDeviceCode(module, compiled->module)))
+    return failure();
   ::qmmrt::Status status = program::writeArtifact(compiled->module, path.str());
   if (!status.ok())
     return module.emitError(status.getMessage());

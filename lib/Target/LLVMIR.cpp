@@ -282,6 +282,8 @@ llvm::Value *FunctionEmitter::matmulArguments(const program::Command &command,
   llvm::Value *args = frame(sizeof(Args));
   store(args, offsetof(Args, struct_size), b.getInt32(sizeof(Args)));
   store(args, offsetof(Args, activation), b.getInt32(command.activation));
+  store(args, offsetof(Args, a_precision), b.getInt32(command.aPrecision));
+  store(args, offsetof(Args, b_precision), b.getInt32(command.bPrecision));
   SmallVector<uint64_t> fields = {offsetof(Args, a), offsetof(Args, b),
                                   offsetof(Args, d)};
   if (command.hasBias)
@@ -346,7 +348,7 @@ void FunctionEmitter::emit(const program::Command &command) {
     for (auto [i, expr] : llvm::enumerate(command.integers))
       store(integers, i * sizeof(int64_t), evaluate(expr));
     llvm::Function *kernel =
-        module.getFunction(program.kernels[command.kernel]);
+        module.getFunction(program.kernels[command.kernel].name);
     b.CreateCall(kernel,
                  {buffers, integers, b.getInt64(0), evaluate(command.extent)});
     return;
@@ -450,8 +452,9 @@ mlir::qmm::translateToLLVMIR(ModuleOp module, StringRef isa,
     emitKeys(*result, *program, name + "_parameters");
   }
   // The entries are all that an embedder links to.
-  for (const std::string &kernel : program->kernels)
-    result->getFunction(kernel)->setLinkage(llvm::GlobalValue::InternalLinkage);
+  for (const program::Kernel &kernel : program->kernels)
+    result->getFunction(kernel.name)
+        ->setLinkage(llvm::GlobalValue::InternalLinkage);
   std::string error;
   llvm::raw_string_ostream stream(error);
   if (llvm::verifyModule(*result, &stream))

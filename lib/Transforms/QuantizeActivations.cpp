@@ -105,7 +105,7 @@ void mlir::qmm::lowerLinear(LinearOp linear, ActivationPolicy policy,
     scheme = {};
   if (scheme && policy == ActivationPolicy::Auto &&
       !llvm::all_of(chips, [&](StringRef chip) {
-        return multipliesNatively(chip, scheme, weight.getScheme());
+        return multipliesNatively(chip, scheme, weight);
       }))
     scheme = {};
 
@@ -139,7 +139,8 @@ void mlir::qmm::lowerLinear(LinearOp linear, ActivationPolicy policy,
   auto matmul = ScaledMatmulOp::create(
       builder, loc, TypeRange{linear.getResult().getType()}, input,
       linear.getWeight(), linear.getBias(), /*residual=*/Value(),
-      /*out_scale=*/Value(), /*alpha=*/Value(), linear.getActivation());
+      /*out_scale=*/Value(), /*alpha=*/Value(), linear.getActivation(),
+      /*a_precision=*/TypeAttr(), /*b_precision=*/TypeAttr());
   matmul->setDiscardableAttrs(linear->getDiscardableAttrDictionary());
   SmallVector<Attribute> notes;
   if (auto old = linear->getAttrOfType<ArrayAttr>(QMMDialect::kNotesAttr))

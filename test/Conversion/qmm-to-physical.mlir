@@ -227,6 +227,14 @@ func.func @matmul_block_scaled(%x: tensor<2x?x256xbf16>, %w: tensor<2x64x256xbf1
   return %y : !qmm.tensor<2x?x64xbf16, nvfp4, nibbles = lo_first>
 }
 
+// CHECK-LABEL: func @matmul_precision
+// CHECK: qmm.phys.scaled_matmul {{.*}} {a_precision = bf16, b_precision = f16,
+func.func @matmul_precision(%x: !qmm.tensor<8x256xbf16, fp8>, %w: !qmm.tensor<64x256xbf16, fp8>) -> tensor<8x64xbf16> {
+  %y = qmm.scaled_matmul %x, %w {a_precision = bf16, b_precision = f16}
+    : !qmm.tensor<8x256xbf16, fp8>, !qmm.tensor<64x256xbf16, fp8> -> tensor<8x64xbf16>
+  return %y : tensor<8x64xbf16>
+}
+
 // CHECK-LABEL: func @matmul_dynamic_n
 // CHECK-SAME: %[[X:[^:]*]]: tensor<?x?x256xbf16> {{{.*}}}, %[[W:[^:]*]]: tensor<?x256xbf16>
 func.func @matmul_dynamic_n(%x: tensor<?x?x256xbf16>, %w: tensor<?x256xbf16>) -> tensor<?x?x?xbf16> {

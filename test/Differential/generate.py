@@ -74,6 +74,9 @@ def parse(arguments):
     parser.add_argument("--isa", default="", metavar="NAME",
                         help="compile for this instruction set (default: the "
                         "machine's)")
+    parser.add_argument("--roundings", default="relax",
+                        choices=("relax", "keep"),
+                        help="what becomes of roundings to bf16 and f16")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--replay", nargs="+", type=pathlib.Path, metavar="FILE")
     parser.add_argument("--show", type=pathlib.Path, metavar="FILE")
@@ -170,7 +173,8 @@ def main(arguments):
     if options.show:
         print(build(load(options.show), "f").text())
         return 0
-    tools = Tools(options.tools, options.isa or host_isa())
+    tools = Tools(options.tools, options.isa or host_isa(),
+                  roundings=options.roundings)
     start = time.monotonic()
     outcomes, pool = [], ThreadPoolExecutor(options.jobs)
     failures = Failures(options, tools)

@@ -56,8 +56,9 @@ _CRASH = re.compile(r"PLEASE submit a bug report|Assertion `|Stack dump|"
 class Tools:
     """The programs under test, and where their files go."""
 
-    def __init__(self, directory=None, isa="", timeout=120):
+    def __init__(self, directory=None, isa="", timeout=120, roundings="relax"):
         self.directory, self.isa, self.timeout = directory, isa, timeout
+        self.roundings = roundings
 
     def path(self, tool):
         return str(pathlib.Path(self.directory) / tool) if self.directory \
@@ -77,7 +78,9 @@ class Tools:
         source, program = work / "in.mlir", work / "out.qmm"
         report = work / "report.json"
         source.write_text(mlir)
-        arguments = ["--isa=" + self.isa] if self.isa else []
+        arguments = ["--roundings=" + self.roundings]
+        if self.isa:
+            arguments.append("--isa=" + self.isa)
         code, out, err = self.call("quant-compile", str(source), "-o",
                                    str(program), "--report=%s" % report,
                                    *arguments)
@@ -169,7 +172,12 @@ def run_one(tools, case, program, artefact, matmuls, work):
     if len(matmuls) != program.contractions:
         return Outcome(case, "report", "the report has %d matmuls, the program "
                        "%d" % (len(matmuls), program.contractions), matmuls)
-    results = program.evaluate(inputs, permissions_of(matmuls))
+    permissions = permissions_of(matmuls)
+    if tools.roundings == "keep" and any(
+            region != "sum" for region, _ in permissions.roundings):
+        return Outcome(case, "not kept", "a note says that a rounding is gone",
+                       matmuls)
+    results = program.evaluate(inputs, permissions)
     tensors = tensor_file.read(outFile)
     neighbours = 0
     for i, (value, interval) in enumerate(zip(program.outputs, results)):
@@ -226,8 +234,9 @@ def is_idempotent(tools, cases):
     """Recognition of recognized IR changes nothing: "" or what it changed."""
     text = "\n".join(build(case, "f%d" % i).text()
                      for i, case in enumerate(cases))
-    once = ("qmm-recognize-contractions,qmm-recognize-dynamic-quantization,"
-            "qmm-fuse-epilogue")
+    once = ("qmm-recognize-contractions{roundings=%s},"
+            "qmm-recognize-dynamic-quantization,qmm-fuse-epilogue{roundings=%s}"
+            % (tools.roundings, tools.roundings))
     results = []
     with tempfile.TemporaryDirectory() as directory:
         source = pathlib.Path(directory) / "in.mlir"

@@ -215,7 +215,7 @@ module {
     func.func private @r(memref<?xf32>, index, index) -> index
   }
   func.func @f(%x: memref<?xf32>, %n: index) {
-    // expected-error @below {{'qmm.launch' op kernel is @qmm.kernels::@l, expected a function of the module @qmm.kernels}}
+    // expected-error @below {{'qmm.launch' op kernel is @qmm.kernels::@l, expected a function of the module @qmm.kernels or @qmm.device}}
     qmm.launch @qmm.kernels::@l(%x : memref<?xf32>) integers(%n) extent(%n)
     return
   }
@@ -227,7 +227,7 @@ module {
 module {
   func.func private @k(memref<?xf32>, index, index, index)
   func.func @f(%x: memref<?xf32>, %n: index) {
-    // expected-error @below {{'qmm.launch' op kernel is @k, expected a function of the module @qmm.kernels}}
+    // expected-error @below {{'qmm.launch' op kernel is @k, expected a function of the module @qmm.kernels or @qmm.device}}
     qmm.launch @k(%x : memref<?xf32>) integers(%n) extent(%n)
     return
   }
@@ -241,7 +241,7 @@ module {
     module @k {}
   }
   func.func @f(%x: memref<?xf32>, %n: index) {
-    // expected-error @below {{'qmm.launch' op kernel is @qmm.kernels::@k, expected a function of the module @qmm.kernels}}
+    // expected-error @below {{'qmm.launch' op kernel is @qmm.kernels::@k, expected a function of the module @qmm.kernels or @qmm.device}}
     qmm.launch @qmm.kernels::@k(%x : memref<?xf32>) integers(%n) extent(%n)
     return
   }
@@ -290,4 +290,81 @@ module {
     qmm.launch @qmm.kernels::@r(%x : memref<?xf32>) integers() extent(%n)
     return
   }
+}
+
+// -----
+
+// qmm.launch 1: a device kernel says how it is launched
+module {
+  gpu.module @qmm.device {
+    gpu.func @k(%x: memref<?xf32>, %n: index) kernel { gpu.return }
+  }
+  func.func @f(%x: memref<?xf32>, %n: index) {
+    // expected-error @below {{'qmm.launch' op kernel @qmm.device::@k has no attribute 'qmm.launch', expected one that says how it is launched}}
+    qmm.launch @qmm.device::@k(%x : memref<?xf32>) integers() extent(%n)
+    return
+  }
+}
+
+// -----
+
+// qmm.launch 2: a device kernel gets the extent only
+module {
+  gpu.module @qmm.device {
+    gpu.func @k(%x: memref<?xf32>, %n: index, %b: index, %e: index) kernel
+      attributes {qmm.launch = {threads = 32 : i64, items_per_block = 32 : i64, shared_bytes = 0 : i64,
+                                blocks_per_sm = 0 : i64, cooperative = false}} { gpu.return }
+  }
+  func.func @f(%x: memref<?xf32>, %n: index) {
+    // expected-error @below {{'qmm.launch' op kernel @qmm.device::@k has the type '(memref<?xf32>, index, index, index) -> ()', expected '(memref<?xf32>, index, index) -> ()'}}
+    qmm.launch @qmm.device::@k(%x : memref<?xf32>) integers(%n) extent(%n)
+    return
+  }
+}
+
+// -----
+
+// The attribute qmm.launch: its keys
+gpu.module @qmm.device {
+  // expected-error @below {{'gpu.func' op attribute 'qmm.launch' has no 'shared_bytes', expected an i64 of at least 0}}
+  gpu.func @k(%n: index) kernel
+    attributes {qmm.launch = {threads = 32 : i64, items_per_block = 32 : i64, blocks_per_sm = 0 : i64, cooperative = false}} { gpu.return }
+}
+
+// -----
+
+// The attribute qmm.launch: its types
+gpu.module @qmm.device {
+  // expected-error @below {{'gpu.func' op attribute 'qmm.launch' has 'cooperative' = 1 : i32, expected true or false}}
+  gpu.func @k(%n: index) kernel
+    attributes {qmm.launch = {threads = 32 : i64, items_per_block = 32 : i64, shared_bytes = 0 : i64,
+                              blocks_per_sm = 0 : i64, cooperative = 1 : i32}} { gpu.return }
+}
+
+// -----
+
+// The attribute qmm.launch: its ranges
+gpu.module @qmm.device {
+  // expected-error @below {{'gpu.func' op attribute 'qmm.launch' has 'threads' = 2048 : i64, expected an i64 of 1 to 1024}}
+  gpu.func @k(%n: index) kernel
+    attributes {qmm.launch = {threads = 2048 : i64, items_per_block = 32 : i64, shared_bytes = 0 : i64,
+                              blocks_per_sm = 0 : i64, cooperative = false}} { gpu.return }
+}
+
+// -----
+
+// The attribute qmm.launch: nothing else
+gpu.module @qmm.device {
+  // expected-error @below {{'gpu.func' op attribute 'qmm.launch' has 'grid', expected 'threads', 'items_per_block', 'shared_bytes', 'blocks_per_sm' and 'cooperative' only}}
+  gpu.func @k(%n: index) kernel
+    attributes {qmm.launch = {threads = 32 : i64, items_per_block = 32 : i64, shared_bytes = 0 : i64,
+                              blocks_per_sm = 0 : i64, cooperative = false, grid = 1 : i64}} { gpu.return }
+}
+
+// -----
+
+// The attribute qmm.launch: a dictionary
+gpu.module @qmm.device {
+  // expected-error @below {{'gpu.func' op attribute 'qmm.launch' is a builtin.integer attribute, expected a dictionary of launch parameters}}
+  gpu.func @k(%n: index) kernel attributes {qmm.launch = 256 : i64} { gpu.return }
 }

@@ -655,6 +655,24 @@ func.func @f(%a: !qmm.tensor<?x256xbf16, fp8>, %b: !qmm.tensor<1024x256xbf16, fp
 
 // -----
 
+// qmm.scaled_matmul 8: the type of a precision
+func.func @f(%a: !qmm.tensor<?x256xbf16, fp8>, %b: !qmm.tensor<1024x256xbf16, fp8>) {
+  // expected-error @below {{'qmm.scaled_matmul' op a_precision is 'f64', expected f32, bf16 or f16}}
+  %0 = qmm.scaled_matmul %a, %b {a_precision = f64} : !qmm.tensor<?x256xbf16, fp8>, !qmm.tensor<1024x256xbf16, fp8> -> tensor<?x1024xbf16>
+  return
+}
+
+// -----
+
+// qmm.scaled_matmul 8: a precision of a wide operand
+func.func @f(%a: !qmm.tensor<?x256xbf16, fp8>, %b: tensor<1024x256xbf16>) {
+  // expected-error @below {{'qmm.scaled_matmul' op b_precision is given, expected none: b is 'tensor<1024x256xbf16>', which has no scales}}
+  %0 = qmm.scaled_matmul %a, %b {a_precision = bf16, b_precision = bf16} : !qmm.tensor<?x256xbf16, fp8>, tensor<1024x256xbf16> -> tensor<?x1024xbf16>
+  return
+}
+
+// -----
+
 // qmm.scaled_matmul 6: nibble orders
 func.func @f(%a: !qmm.tensor<?x256xbf16, nvfp4, nibbles = lo_first>, %b: !qmm.tensor<1024x256xbf16, mxfp4, nibbles = hi_first>) {
   // expected-error @below {{'qmm.scaled_matmul' op a's nibble order is lo_first and b's is hi_first, expected the same (qmm.relayout swaps them)}}

@@ -95,6 +95,9 @@ func.func @scaled_matmul(%x: !qmm.tensor<2x?x256xbf16, fp8>, %w: !qmm.tensor<102
   %4 = qmm.scaled_matmul %x, %w out_scale(%s : tensor<f32>)
     : !qmm.tensor<2x?x256xbf16, fp8>, !qmm.tensor<1024x256xbf16, fp8>
    -> !qmm.tensor<2x?x1024xbf16, nvfp4, nibbles = lo_first>
+  // CHECK: qmm.scaled_matmul %[[X]], %[[W]] {a_precision = bf16, b_precision = f16} :
+  %5 = qmm.scaled_matmul %x, %w {a_precision = bf16, b_precision = f16}
+    : !qmm.tensor<2x?x256xbf16, fp8>, !qmm.tensor<1024x256xbf16, fp8> -> tensor<2x?x1024xbf16>
   return
 }
 

@@ -53,13 +53,13 @@ func.func @scaled_matmul(%x: memref<?x256xbf16>, %w: memref<512x256xi8>, %ws: me
                          %bias: memref<512xf32>, %residual: memref<?x512xbf16>, %s: memref<f32>,
                          %d: memref<?x512xf8E4M3FN>, %amax: memref<f32>) {
   // The scale of a per-tensor result is the last input.
-  // CHECK: qmm.phys.scaled_matmul ins(%{{.*}} : memref<?x256xbf16>, memref<512x256xi8>, memref<512x1xf32>, memref<512xf32>, memref<?x512xbf16>, memref<f32>) outs(%{{.*}} : memref<?x512xf8E4M3FN>, memref<f32>) {activation = #qmm.activation<relu>, has_amax, has_bias, has_residual,
+  // CHECK: qmm.phys.scaled_matmul ins(%{{.*}} : memref<?x256xbf16>, memref<512x256xi8>, memref<512x1xf32>, memref<512xf32>, memref<?x512xbf16>, memref<f32>) outs(%{{.*}} : memref<?x512xf8E4M3FN>, memref<f32>) {activation = #qmm.activation<relu>, b_precision = bf16, has_amax, has_bias, has_residual,
   qmm.phys.scaled_matmul
     ins(%x, %w, %ws, %bias, %residual, %s : memref<?x256xbf16>, memref<512x256xi8>, memref<512x1xf32>, memref<512xf32>, memref<?x512xbf16>, memref<f32>)
     outs(%d, %amax : memref<?x512xf8E4M3FN>, memref<f32>)
     {input_types = [tensor<?x256xbf16>, !qmm.tensor<512x256xbf16, int8_row>, tensor<512xf32>, tensor<?x512xbf16>],
      output_types = [!qmm.tensor<?x512xbf16, fp8>, tensor<f32>],
-     activation = #qmm.activation<relu>, has_bias, has_residual, has_amax}
+     activation = #qmm.activation<relu>, b_precision = bf16, has_bias, has_residual, has_amax}
   return
 }
 

@@ -27,4 +27,19 @@ module attributes {qmm.targets = [#qmm.target<"sm_90a">, #qmm.target<"cpu">]} {
     %y = qmm.scaled_matmul %x, %w : !qmm.tensor<?x256xbf16, mxfp8>, !qmm.tensor<64x256xbf16, mxfp8> -> tensor<?x64xbf16>
     return %y : tensor<?x64xbf16>
   }
+
+  // No library rounds what it decodes.
+  // CHECK-LABEL: func.func @rounded(
+  // CHECK: qmm.routes = [#qmm.route<widen on "sm_90a", m = [0, *], "elements times scales are rounded before they are multiplied, which cuBLASLt doesn't do">, #qmm.route<host on "cpu"
+  func.func @rounded(%x: !qmm.tensor<?x256xbf16, fp8>, %w: !qmm.tensor<64x256xbf16, fp8>) -> tensor<?x64xbf16> {
+    %y = qmm.scaled_matmul %x, %w {b_precision = bf16} : !qmm.tensor<?x256xbf16, fp8>, !qmm.tensor<64x256xbf16, fp8> -> tensor<?x64xbf16>
+    return %y : tensor<?x64xbf16>
+  }
+
+  // CHECK-LABEL: func.func @not_rounded(
+  // CHECK: qmm.routes = [#qmm.route<library on "sm_90a"
+  func.func @not_rounded(%x: !qmm.tensor<?x256xbf16, fp8>, %w: !qmm.tensor<64x256xbf16, fp8>) -> tensor<?x64xbf16> {
+    %y = qmm.scaled_matmul %x, %w {b_precision = f32} : !qmm.tensor<?x256xbf16, fp8>, !qmm.tensor<64x256xbf16, fp8> -> tensor<?x64xbf16>
+    return %y : tensor<?x64xbf16>
+  }
 }

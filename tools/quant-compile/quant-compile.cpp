@@ -10,11 +10,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "capability/Capability.h"
 #include "qmm/Import/Passes.h"
 #include "qmm/InitAllDialects.h"
+#include "qmm/Kernels/Device/Codegen.h"
 #include "qmm/Kernels/Host/Codegen.h"
 #include "qmm/Pipelines/Stages.h"
 #include "qmm/Plan/Passes.h"
+#include "qmm/Plan/Targets.h"
 #include "qmm/Target/Artifact.h"
 #include "qmm/Target/LLVMIR.h"
 
@@ -39,7 +42,7 @@ using namespace mlir::qmm;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Emit { Artifact, MLIR, LLVM, Object };
+enum class Emit { Artifact, MLIR, LLVM, Object, PTX, Cubin };
 } // namespace
 
 static cl::OptionCategory category("quant-compile options");
@@ -51,8 +54,10 @@ static cl::opt<std::string>
                cl::desc("Output; - is standard output (not for artefacts)"),
                cl::value_desc("file"), cl::init("-"), cl::cat(category));
 static cl::list<std::string>
-    targets("target", cl::desc("What to compile for (default: cpu)"),
-            cl::value_desc("cpu"), cl::CommaSeparated, cl::cat(category));
+    targets("target",
+            cl::desc("What to compile for: cpu (default), or one or more GPU "
+                     "architectures, cuda:sm_90[,sm_90a,...]"),
+            cl::value_desc("target"), cl::CommaSeparated, cl::cat(category));
 static cl::opt<std::string> checkpointPath(
     "checkpoint",
     cl::desc("The file that parameters of the scope 'model' are read from, "
@@ -62,6 +67,10 @@ static cl::opt<ActivationPolicy>
     activations("activations", cl::desc("What a linear layer's input becomes:"),
                 getActivationPolicyValues(), cl::init(ActivationPolicy::Auto),
                 cl::cat(category));
+static cl::opt<Roundings> roundings(
+    "roundings",
+    cl::desc("What becomes of roundings to bf16 and f16 around matmuls:"),
+    getRoundingsValues(), cl::init(Roundings::Relax), cl::cat(category));
 static cl::opt<Stage> compileTo("compile-to",
                                 cl::desc("Stop after a stage and emit MLIR:"),
                                 getStageValues(), cl::init(Stage::Lowered),
@@ -79,7 +88,10 @@ static cl::opt<Emit> emitKind(
                clEnumValN(Emit::LLVM, "llvm",
                           "LLVM IR that calls the runtime's C API"),
                clEnumValN(Emit::Object, "object",
-                          "the same as a relocatable object")),
+                          "the same as a relocatable object"),
+               clEnumValN(Emit::PTX, "ptx", "the GPU kernels as text"),
+               clEnumValN(Emit::Cubin, "cubin",
+                          "the GPU kernels as machine code (needs ptxas)")),
     cl::init(Emit::Artifact), cl::cat(category));
 static cl::opt<bool> emitBytecode("emit-bytecode",
                                   cl::desc("With MLIR: write bytecode"),
@@ -129,22 +141,46 @@ writeOutput(StringRef path, function_ref<void(llvm::raw_ostream &)> write) {
   return success();
 }
 
+static bool isForGPU() {
+  return llvm::any_of(targets, [](StringRef t) { return t != "cpu"; });
+}
+
+/// --target as chips: the prefix "cuda:" holds for those after it.
+static FailureOr<SmallVector<StringRef>> getChips() {
+  if (targets.empty())
+    targets.push_back("cpu");
+  bool onGPU = false;
+  SmallVector<StringRef> chips;
+  for (const std::string &target : targets) {
+    StringRef chip = target;
+    onGPU |= chip.consume_front("cuda:");
+    if (!::qmmrt::isKnownChip({chip.data(), chip.size()}) ||
+        onGPU != (chip != "cpu") || (chip == "cpu" && targets.size() > 1)) {
+      std::string known;
+      for (std::string_view name : ::qmmrt::getKnownChips())
+        if (name != "cpu")
+          known += (known.empty() ? "" : ", ") + std::string(name);
+      fail("--target: '" + target +
+           "' isn't a target here; expected cpu alone, or cuda: and one or "
+           "more of " +
+           known);
+      return failure();
+    }
+    chips.push_back(chip);
+  }
+  return chips;
+}
+
 /// Sets the targets and the checkpoint on the module.
 static LogicalResult configure(ModuleOp module) {
   MLIRContext *context = module.getContext();
   Builder builder(context);
-  if (targets.empty())
-    targets.push_back("cpu");
+  FailureOr<SmallVector<StringRef>> chips = getChips();
+  if (failed(chips))
+    return failure();
   SmallVector<Attribute> attributes;
-  for (const std::string &chip : targets) {
-    if (chip != "cpu") {
-      fail("target '" + chip +
-           "' can't be compiled for: this version lowers "
-           "for 'cpu' only");
-      return failure();
-    }
+  for (StringRef chip : *chips)
     attributes.push_back(TargetAttr::get(context, chip));
-  }
   module->setAttr(QMMDialect::kTargetsAttr, builder.getArrayAttr(attributes));
   if (!checkpointPath.empty()) {
     SmallString<256> path(checkpointPath);
@@ -174,6 +210,8 @@ static LogicalResult runPipeline(ModuleOp module) {
   PassManager pm(module.getContext());
   PipelineOptions options;
   options.activations = activations;
+  options.roundings = roundings;
+  options.forGPU = isForGPU();
   buildPipeline(pm, from, compileTo, options);
   return pm.run(module);
 }
@@ -197,6 +235,29 @@ static LogicalResult writeReport(ModuleOp module) {
   }
   return writeOutput(reportPath, [&](llvm::raw_ostream &os) {
     os << llvm::formatv("{0:2}\n", *report);
+  });
+}
+
+static LogicalResult emitDeviceCode(ModuleOp module, DeviceCodeFormat format) {
+  SmallVector<StringRef> chips = getTargetChips(module);
+  auto kernels =
+      module.lookupSymbol<gpu::GPUModuleOp>(QMMDialect::kDeviceModule);
+  if (chips.size() != 1 || !kernels) {
+    fail(chips.size() != 1
+             ? "--emit=ptx and --emit=cubin take one --target"
+             : "the program has no GPU kernels (--target=" + chips.front() +
+                   "): cuBLASLt runs all of it, or the CPU");
+    return failure();
+  }
+  DeviceCodegenOptions options;
+  options.format = format;
+  FailureOr<SmallVector<DeviceCode>> codes =
+      compileDeviceKernels(kernels, chips, options);
+  if (failed(codes))
+    return failure();
+  return writeOutput(outputPath, [&](llvm::raw_ostream &os) {
+    for (const DeviceCode &code : *codes)
+      os << code.bytes;
   });
 }
 
@@ -244,6 +305,11 @@ static LogicalResult emitOutput(ModuleOp module) {
     return writeOutput(outputPath,
                        [&](llvm::raw_ostream &os) { os << *object; });
   }
+  case Emit::PTX:
+  case Emit::Cubin:
+    return emitDeviceCode(module, emitKind == Emit::PTX
+                                      ? DeviceCodeFormat::PTX
+                                      : DeviceCodeFormat::Cubin);
   }
   llvm_unreachable("covered switch");
 }
@@ -283,6 +349,7 @@ int main(int argc, char **argv) {
   registerAllExtensions(registry);
   registerAllQMMDialects(registry);
   registerHostCodegenDialects(registry);
+  registerDeviceCodegenDialects(registry);
   MLIRContext context(registry);
   // Foreign dialects parse, so that they can be refused by name and place.
   context.allowUnregisteredDialects();

@@ -66,12 +66,13 @@ static Result<std::string> findCompiler() {
   return path;
 }
 
-Status compile(const Options &options, const std::string &artifact) {
+Status compile(const Options &options, const std::string &target,
+               const std::string &artifact) {
   Result<std::string> compiler = findCompiler();
   if (!compiler.ok())
     return compiler.getStatus();
   std::vector<std::string> arguments = {*compiler, options.program,
-                                        "--target=cpu", "-o", artifact};
+                                        "--target=" + target, "-o", artifact};
   if (!options.checkpoint.empty())
     arguments.push_back("--checkpoint=" + options.checkpoint);
   if (!options.activations.empty())

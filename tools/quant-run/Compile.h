@@ -35,9 +35,10 @@ private:
 /// Is the file MLIR, by its name?
 bool isMlir(const std::string &path);
 
-/// Runs quant-compile on the program into `artifact`; its messages go to
-/// standard error as they are.
-Status compile(const Options &options, const std::string &artifact);
+/// Runs quant-compile on the program for `target` into `artifact`; its messages
+/// go to standard error as they are.
+Status compile(const Options &options, const std::string &target,
+               const std::string &artifact);
 
 } // namespace qmmrt::run
 

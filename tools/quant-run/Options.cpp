@@ -107,7 +107,7 @@ const Option kOptions[] = {
      setFlag<&Options::list>},
     {"json", Takes::Nothing, "", "print results as JSON",
      setFlag<&Options::json>},
-    {"device", Takes::Value, "auto|cpu", "where to run", setDevice},
+    {"device", Takes::Value, "auto|cpu|cuda[:N]", "where to run", setDevice},
     {"threads", Takes::Value, "N", "CPU threads (default: all)",
      setCount<&Options::threads, 0>},
     {"weights-dir", Takes::Value, "DIR",

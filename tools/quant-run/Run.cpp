@@ -15,8 +15,11 @@
 #include "checkpoint/SafetensorsWriter.h"
 #include "program/LoadedModule.h"
 
+#include "context/Context.h"
+#include "qmm/memory.h"
 #include <algorithm>
 #include <chrono>
+
 #include <cstdlib>
 #include <cstring>
 
@@ -31,17 +34,40 @@ Program::~Program() {
   qmm_context_destroy(context);
 }
 
+Status Program::open(const Options &options) {
+  qmm_context_options contextOptions = {};
+  contextOptions.struct_size = sizeof(contextOptions);
+  contextOptions.num_threads = options.threads;
+  contextOptions.device = options.device.c_str();
+  return fromCall(qmm_context_create(&contextOptions, &context));
+}
+
+std::string Program::getTarget() const {
+  return context->device ? "cuda:" + context->device->getProperties().chip
+                         : "cpu";
+}
+
 Status Program::load(const Options &options, const std::string &path) {
-  qmm_context_options contextOptions = {sizeof(contextOptions), options.threads,
-                                        options.device.c_str()};
-  if (Status status = fromCall(qmm_context_create(&contextOptions, &context));
-      !status.ok())
-    return status;
   qmm_module_options moduleOptions = {
       sizeof(moduleOptions), 0,
       options.weightsDir.empty() ? nullptr : options.weightsDir.c_str()};
+  Status status =
+      fromCall(qmm_module_load(context, path.c_str(), &moduleOptions, &module));
+  if (status.getCode() != QMM_STATUS_UNSUPPORTED || options.device != "auto" ||
+      !context->device)
+    return status;
+  // A GPU is here, but the program may be the CPU's.
+  qmm_context_destroy(context);
+  context = nullptr;
+  Options onCPU = options;
+  onCPU.device = "cpu";
+  if (Status created = open(onCPU); !created.ok())
+    return created;
   return fromCall(
-      qmm_module_load(context, path.c_str(), &moduleOptions, &module));
+             qmm_module_load(context, path.c_str(), &moduleOptions, &module))
+                 .ok()
+             ? Status()
+             : status;
 }
 
 Result<qmm_entry *> Program::findEntry(const std::string &name) const {
@@ -96,9 +122,61 @@ Result<Call::Buffer> Call::allocate(uint64_t bytes) {
   return buffer;
 }
 
+DeviceMemory::~DeviceMemory() {
+  (void)qmm_memory_free(context, memory); // nobody is left to tell
+}
+
+Status DeviceMemory::allocate(qmm_context *owner, size_t bytes) {
+  context = owner;
+  return fromCall(qmm_memory_allocate(context, bytes, &memory));
+}
+
 Call::Call(qmm_entry *entry)
-    : entry(entry), inputInfos(getInputs(entry)),
+    : entry(entry), context(&entry->module.context),
+      onDevice(entry->module.device != nullptr), inputInfos(getInputs(entry)),
       outputInfos(getOutputs(entry)) {}
+
+Status Call::moveToDevice() {
+  auto move = [&](qmm_tensor &tensor, uint64_t bytes, bool copies) -> Status {
+    auto memory = std::make_unique<DeviceMemory>();
+    if (Status status = memory->allocate(context, bytes); !status.ok())
+      return status;
+    if (copies)
+      if (Status status = fromCall(qmm_memory_to_device(
+              context, memory->get(), tensor.data, bytes, nullptr));
+          !status.ok())
+        return status;
+    tensor.data = memory->get();
+    deviceBuffers.push_back(std::move(memory));
+    return Status();
+  };
+  for (qmm_tensor &tensor : inputs)
+    if (Status status =
+            move(tensor,
+                 getBytes(qmm_dtype(tensor.scheme.element),
+                          {tensor.shape, tensor.shape + tensor.rank}),
+                 /*copies=*/true);
+        !status.ok())
+      return status;
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (Status status = move(outputs[i], getBytes(getDType(i), outputShapes[i]),
+                             /*copies=*/false);
+        !status.ok())
+      return status;
+  return Status();
+}
+
+Status Call::fetch() {
+  if (!onDevice)
+    return Status();
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (Status status = fromCall(qmm_memory_to_host(
+            context, buffers[i].get(), outputs[i].data,
+            getBytes(getDType(i), outputShapes[i]), nullptr));
+        !status.ok())
+      return status;
+  return Status();
+}
 
 Status Call::prepare(const std::string &inputsPath) {
   if (!inputInfos.empty()) {
@@ -150,16 +228,27 @@ Status Call::prepare(const std::string &inputsPath) {
     output.data = buffer->get();
     buffers.push_back(std::move(*buffer));
   }
-  Result<Buffer> memory = allocate(arenaBytes);
-  if (!memory.ok())
-    return memory.getStatus();
-  arena = std::move(*memory);
+  if (onDevice) {
+    if (Status status = moveToDevice(); !status.ok())
+      return status;
+    if (Status status = deviceArena.allocate(context, arenaBytes); !status.ok())
+      return status;
+  } else {
+    Result<Buffer> memory = allocate(arenaBytes);
+    if (!memory.ok())
+      return memory.getStatus();
+    arena = std::move(*memory);
+  }
   return fromCall(qmm_entry_prepare(entry, inputs.data()));
 }
 
 Status Call::run() {
-  return fromCall(qmm_entry_invoke(entry, inputs.data(), outputs.data(),
-                                   arena.get(), arenaBytes, nullptr));
+  Status status = fromCall(qmm_entry_invoke(
+      entry, inputs.data(), outputs.data(),
+      onDevice ? deviceArena.get() : arena.get(), arenaBytes, nullptr));
+  return status.ok() && onDevice
+             ? fromCall(qmm_stream_synchronize(context, nullptr))
+             : status;
 }
 
 Result<Timing> Call::benchmark(unsigned runs) {
@@ -206,8 +295,8 @@ Status Call::write(const std::string &path) const {
   SafetensorsWriter writer;
   for (size_t i = 0; i < outputs.size(); ++i)
     if (Status status =
-            writer.add(getName(i), getDType(i), outputShapes[i],
-                       outputs[i].data, getBytes(getDType(i), outputShapes[i]));
+            writer.add(getName(i), getDType(i), outputShapes[i], getData(i),
+                       getBytes(getDType(i), outputShapes[i]));
         !status.ok())
       return Status(status.getCode(), path + ": " + status.getMessage());
   return writer.write(path);

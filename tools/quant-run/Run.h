@@ -35,7 +35,12 @@ public:
   Program &operator=(const Program &) = delete;
   ~Program();
 
+  /// Creates the context of --device.
+  Status open(const Options &options);
+  /// Loads a program; with --device=auto one for the CPU, too.
   Status load(const Options &options, const std::string &path);
+  /// What to compile for: "cpu" or "cuda:sm_90".
+  std::string getTarget() const;
   /// NOT_FOUND lists the entries when none or the wrong one is named.
   Result<qmm_entry *> findEntry(const std::string &name) const;
   qmm_module *getModule() const { return module; }
@@ -49,6 +54,21 @@ private:
 std::vector<qmm_value_info> getInputs(const qmm_entry *entry);
 std::vector<qmm_value_info> getOutputs(const qmm_entry *entry);
 
+/// Memory of a context's device.
+class DeviceMemory {
+public:
+  DeviceMemory() = default;
+  DeviceMemory(const DeviceMemory &) = delete;
+  DeviceMemory &operator=(const DeviceMemory &) = delete;
+  ~DeviceMemory();
+  Status allocate(qmm_context *owner, size_t bytes);
+  void *get() const { return memory; }
+
+private:
+  qmm_context *context = nullptr;
+  void *memory = nullptr;
+};
+
 /// A call of an entry for the tensors of a file.
 class Call {
 public:
@@ -56,7 +76,10 @@ public:
 
   /// Binds the inputs, allocates outputs and arena, prepares.
   Status prepare(const std::string &inputsPath);
+  /// Returns when the work is done; the outputs are then the device's.
   Status run();
+  /// Brings them to the host.
+  Status fetch();
   Result<Timing> benchmark(unsigned runs);
 
   size_t getNumOutputs() const { return outputs.size(); }
@@ -66,7 +89,7 @@ public:
   qmm_dtype getDType(size_t output) const {
     return qmm_dtype(outputInfos[output].dtype);
   }
-  const void *getData(size_t output) const { return outputs[output].data; }
+  const void *getData(size_t output) const { return buffers[output].get(); }
   /// The result's own name, or "outN".
   std::string getName(size_t output) const;
   /// With the shape of this call.
@@ -81,8 +104,11 @@ private:
   };
   using Buffer = std::unique_ptr<void, Free>;
   static Result<Buffer> allocate(uint64_t bytes);
+  Status moveToDevice();
 
   qmm_entry *entry;
+  qmm_context *context;
+  bool onDevice;
   std::vector<qmm_value_info> inputInfos, outputInfos;
   std::unique_ptr<SafetensorsFile> file; // the inputs lie in it
   std::vector<BoundTensor> bound;
@@ -90,6 +116,8 @@ private:
   std::vector<std::vector<int64_t>> outputShapes;
   std::vector<Buffer> buffers;
   Buffer arena;
+  std::vector<std::unique_ptr<DeviceMemory>> deviceBuffers;
+  DeviceMemory deviceArena;
   size_t arenaBytes = 0;
 };
 

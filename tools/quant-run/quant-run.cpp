@@ -151,18 +151,22 @@ Json reportTiming(const Timing &timing, bool json) {
 }
 
 int execute(const Options &options) {
+  Program program;
+  if (Status status = program.open(options); !status.ok())
+    return fail(status);
   TemporaryArtifact temporary;
   std::string path = options.program;
   if (isMlir(path)) {
     if (Status status = temporary.create(); !status.ok())
       return fail(status);
     showProgress("compiling");
-    if (Status status = compile(options, temporary.getPath()); !status.ok())
+    if (Status status =
+            compile(options, program.getTarget(), temporary.getPath());
+        !status.ok())
       return fail(status);
     path = temporary.getPath();
   }
   showProgress("loading");
-  Program program;
   if (Status status = program.load(options, path); !status.ok())
     return fail(status);
   if (options.list) {
@@ -177,6 +181,8 @@ int execute(const Options &options) {
     return fail(status);
   showProgress("running");
   if (Status status = call.run(); !status.ok())
+    return fail(status);
+  if (Status status = call.fetch(); !status.ok())
     return fail(status);
   if (!options.outputs.empty())
     if (Status status = call.write(options.outputs); !status.ok())

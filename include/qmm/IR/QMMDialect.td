@@ -57,6 +57,10 @@ def QMM_Dialect : Dialect {
     static constexpr StringLiteral kStageAttr = "qmm.stage";
     /// The symbol of the nested module that holds a program's host kernels.
     static constexpr StringLiteral kKernelsModule = "qmm.kernels";
+    /// The symbol of the gpu.module that holds its device kernels.
+    static constexpr StringLiteral kDeviceModule = "qmm.device";
+    /// Dictionary on a device kernel: how it is launched (see `qmm.launch`).
+    static constexpr StringLiteral kLaunchAttr = "qmm.launch";
 
     void registerAttributes();
     void registerTypes();

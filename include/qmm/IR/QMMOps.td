@@ -268,6 +268,11 @@ def QMM_ScaledMatmulOp : QMM_Op<"scaled_matmul", [
     its tensor scale, where the scheme has one).  The second result, if asked
     for, is max |result| before it is quantized.  An i32 result is the exact sum.
 
+    With `a_precision` (`b_precision`), each element times its scales is rounded
+    to that type before it is multiplied, to infinity where it overflows; f32 when
+    absent.  Programs that dequantize to bf16 have the rounding, hardware that
+    multiplies codes doesn't.
+
     Constraints:
     1. `a` has rank at least 2, and `b` rank 2 or `a`'s.
     2. K of both agrees, and so do batch dimensions.
@@ -279,6 +284,8 @@ def QMM_ScaledMatmulOp : QMM_Op<"scaled_matmul", [
     6. With 4-bit operands on both sides, both have the same nibble order.
     7. A raw operand has a raw one beside it, both i8 or both floats.  The result
        is i32 exactly where both are raw i8, and then nothing else is given.
+    8. `a_precision` (`b_precision`) is f32, bf16 or f16, and absent where `a`
+       (`b`) isn't quantized.
 
     ```mlir
     %y = qmm.scaled_matmul %x, %w bias(%bias : tensor<1024xbf16>) {activation = #qmm.activation<relu>}
@@ -293,7 +300,9 @@ def QMM_ScaledMatmulOp : QMM_Op<"scaled_matmul", [
     Optional<QMM_WideTensor>:$residual,
     Optional<QMM_ScaleValue>:$out_scale,
     Optional<QMM_ScaleValue>:$alpha,
-    DefaultValuedAttr<QMM_ActivationAttr, "Activation::None">:$activation);
+    DefaultValuedAttr<QMM_ActivationAttr, "Activation::None">:$activation,
+    OptionalAttr<TypeAttr>:$a_precision,
+    OptionalAttr<TypeAttr>:$b_precision);
   let results = (outs QMM_Product:$result, Optional<QMM_ScaleValue>:$amax);
   let assemblyFormat = [{
     $a `,` $b (`bias` `(` $bias^ `:` type($bias) `)`)?

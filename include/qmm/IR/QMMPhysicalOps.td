@@ -149,6 +149,7 @@ def QMM_PhysAmaxOp : QMM_PhysicalOp<"amax"> {
 
 def QMM_PhysScaledMatmulOp : QMM_PhysicalOp<"scaled_matmul", (ins
     DefaultValuedAttr<QMM_ActivationAttr, "Activation::None">:$activation,
+    OptionalAttr<TypeAttr>:$a_precision, OptionalAttr<TypeAttr>:$b_precision,
     UnitAttr:$has_bias, UnitAttr:$has_residual, UnitAttr:$has_alpha,
     UnitAttr:$has_amax)> {
   let summary = "`qmm.scaled_matmul` on buffers.";
@@ -177,17 +178,31 @@ def QMM_LaunchOp : QMM_Op<"launch", [
     AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "Run a host kernel over a range.";
+  let summary = "Run a kernel over a range.";
   let description = [{
-    Calls `kernel(buffers, integers, begin, end)` for ranges that cover
-    [0, extent), in parallel.  A kernel is a function of the module's
-    `qmm.kernels` module: its arguments are the buffers (memrefs with identity
-    layout), the integers (index), begin and end (index).
+    A host kernel is a function of the module's `qmm.kernels` module: its
+    arguments are the buffers (memrefs with identity layout), the integers
+    (index), begin and end (index).  It is called for ranges that cover
+    [0, extent), in parallel.
+
+    A device kernel is a `gpu.func` of the `gpu.module @qmm.device`: its
+    arguments are the buffers, the integers and the extent (index).  Its
+    attribute `qmm.launch` says how it is launched:
+
+    | key | |
+    |---|---|
+    | `threads : i64` | of a block, 1 to 1024, along x |
+    | `items_per_block : i64` | of the extent: the grid is ceildiv(extent, items_per_block) blocks |
+    | `blocks_per_sm : i64` | if not 0, the grid is at most that many times the number of SMs |
+    | `shared_bytes : i64` | dynamic shared memory |
+    | `cooperative` | true or false: are all blocks resident at once? |
 
     Constraints:
-    1. `kernel` names such a function, of the module `qmm.kernels`.
+    1. `kernel` names such a function, of the module `qmm.kernels` or
+       `qmm.device`; one of the latter has the attribute `qmm.launch`.
     2. The function's arguments are the buffers' types, then an index for each
-       integer, begin and end; it has no results.
+       integer, begin and end (`qmm.kernels`) or the extent (`qmm.device`); it
+       has no results.
 
     ```mlir
     module {

@@ -14,6 +14,7 @@
 #ifndef QMM_PIPELINES_STAGES_H
 #define QMM_PIPELINES_STAGES_H
 
+#include "qmm/Recognize/Roundings.h"
 #include "qmm/Transforms/Passes.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -58,6 +59,8 @@ inline llvm::cl::ValuesClass getStageValues() {
 struct PipelineOptions {
   ActivationPolicy activations = ActivationPolicy::Auto;
   int64_t constantThreshold = 1024;
+  Roundings roundings = Roundings::Relax;
+  bool forGPU = false; // what the module's targets are
 };
 
 /// Appends the passes of one stage, its contract's check last.

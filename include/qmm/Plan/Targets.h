@@ -14,6 +14,7 @@
 #ifndef QMM_PLAN_TARGETS_H
 #define QMM_PLAN_TARGETS_H
 
+#include "capability/Capability.h"
 #include "qmm/IR/QMM.h"
 
 namespace mlir::qmm {
@@ -21,9 +22,14 @@ namespace mlir::qmm {
 /// The chips of the nearest `qmm.targets` around `op`; "cpu" without one.
 SmallVector<StringRef> getTargetChips(Operation *op);
 
-/// Does `chip` multiply operands of these schemes in its own units, as they
-/// are?  The CPU doesn't: it decodes them.
-bool multipliesNatively(StringRef chip, SchemeAttr a, SchemeAttr b);
+/// Does `chip` multiply an input of scheme `a` with a weight of type `b` in its
+/// own units?  The CPU doesn't: it decodes them.
+bool multipliesNatively(StringRef chip, SchemeAttr a, QuantizedTensorType b);
+
+/// The capability table's answer for `matmul` on `chip`, best first; empty, with
+/// the reason in `refusal`, when nothing executes it.
+std::vector<::qmmrt::Route> queryRoutes(ScaledMatmulOp matmul, StringRef chip,
+                                        std::string &refusal);
 
 /// The routes of `matmul` on the chips, best first.  Failure, with a diagnostic
 /// at the op, when a chip has none.

@@ -13,6 +13,8 @@
 #ifndef QMM_RECOGNIZE_PASSES_H
 #define QMM_RECOGNIZE_PASSES_H
 
+#include "qmm/Recognize/Roundings.h"
+
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
@@ -39,7 +41,8 @@ struct RecognitionCounts {
   unsigned rewritten = 0, refused = 0;
 };
 RecognitionCounts recognizeContractions(Operation *root,
-                                        ProductFamilies families = {});
+                                        ProductFamilies families = {},
+                                        Roundings roundings = Roundings::Relax);
 
 /// Turns reductions in `root` to qmm.amax, and the scales computed from them to
 /// quantizes that compute theirs; returns how many of either.
@@ -47,7 +50,7 @@ unsigned recognizeDynamicQuantization(Operation *root);
 
 /// Makes what follows the products in `root` their epilogues; returns how many
 /// rewrites there were.
-unsigned fuseEpilogues(Operation *root);
+unsigned fuseEpilogues(Operation *root, Roundings roundings = Roundings::Relax);
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION

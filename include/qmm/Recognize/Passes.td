@@ -32,6 +32,10 @@ def RecognizeContractions
     more: `qmm.notes` on the new op lists what the rewrite removed.  A contraction
     that isn't rewritten gets `qmm.reason` and a remark.
 
+    With `roundings=keep` it is: the op's `a_precision` and `b_precision` say to
+    what.  An operand that is rounded between two scales is wide then, and a
+    contraction that rounds each product stays.
+
     Before:
     ```mlir
     #mk = affine_map<(m, n, k) -> (m, k)>
@@ -64,7 +68,11 @@ def RecognizeContractions
   let options = [
     ListOption<"families", "families", "std::string",
                "Rewrite only products that are 'quantized' (both operands), "
-               "'weight-only' (one) or 'wide' (neither); all if none is given">];
+               "'weight-only' (one) or 'wide' (neither); all if none is given">,
+    Option<"roundings", "roundings", "::mlir::qmm::Roundings",
+           /*default=*/"::mlir::qmm::Roundings::Relax",
+           "What becomes of roundings to bf16 and f16",
+           "::mlir::qmm::getRoundingsValues()">];
   let statistics = [
     Statistic<"numRewritten", "rewritten", "contractions rewritten">,
     Statistic<"numRefused", "refused", "contractions left with a reason">];
@@ -131,7 +139,8 @@ def FuseEpilogue : InterfacePass<"qmm-fuse-epilogue", "FunctionOpInterface"> {
 
     Reshapes stay behind the product.  `qmm.notes` lists the roundings that go
     away.  A product that something else uses too stays as it is; that and every
-    other epilogue that isn't one is a remark.
+    other epilogue that isn't one is a remark.  With `roundings=keep`, so is one
+    that a value rounded to bf16 or f16 goes into.
 
     Before:
     ```mlir
@@ -166,6 +175,11 @@ def FuseEpilogue : InterfacePass<"qmm-fuse-epilogue", "FunctionOpInterface"> {
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect"];
+  let options = [
+    Option<"roundings", "roundings", "::mlir::qmm::Roundings",
+           /*default=*/"::mlir::qmm::Roundings::Relax",
+           "What becomes of roundings to bf16 and f16",
+           "::mlir::qmm::getRoundingsValues()">];
   let statistics = [Statistic<"numFused", "rewrites", "rewrites of a product">];
 }
 

@@ -20,6 +20,7 @@
 
 namespace mlir::qmm {
 class LinearOp;
+class ScaledMatmulOp;
 
 /// What the input of a linear layer becomes: --qmm-quantize-activations.
 enum class ActivationPolicy { Auto, Wide, Checkpoint, Dynamic, Comfy };
@@ -41,6 +42,10 @@ inline llvm::cl::ValuesClass getActivationPolicyValues() {
 /// Rewrites `linear` to a scaled_matmul.  `chips`: what is compiled for.
 void lowerLinear(LinearOp linear, ActivationPolicy policy,
                  ArrayRef<StringRef> chips);
+
+/// Rewrites a planned matmul so that its first route takes it as it is.  Fails,
+/// with a diagnostic at the op, where the targets' routes differ.
+LogicalResult legalizeMatmul(ScaledMatmulOp matmul);
 
 /// Moves constants of more than `threshold` bytes to module parameters.
 void spillConstants(ModuleOp module, int64_t threshold);

@@ -76,6 +76,63 @@ def RecordExtents
   }];
 }
 
+def LegalizeMatmuls
+    : InterfacePass<"qmm-legalize-matmuls", "FunctionOpInterface"> {
+  let summary = "Products as their first route takes them";
+  let description = [{
+    Rewrites every `qmm.scaled_matmul` that has `qmm.routes` so that cuBLASLt can
+    run it, by the first route that the targets have; the host's are left alone.
+
+    - Multiplied natively: scales move to the layout of the library's mode
+      (`qmm.relayout`, or the quantize writes them there); a tensor scale becomes
+      a factor of `alpha`.
+    - Codes multiplied natively (FP8 with a scale a row, int8): the operands are
+      raw codes, the product f32, or i32 for int8, and the scales a loop over it.
+    - Widened: operands are dequantized to the type of the wide one, as far as
+      that is exact: block scales in E4M3 and E8M0 are, other scales become
+      `alpha` or a loop over the product.  f32 scales inside of K round.
+    - Bias, residual, activation, output quantization and amax that the library's
+      epilogue doesn't do are a loop over the product in f32, then `qmm.quantize`
+      and `qmm.amax`.
+
+    Error: targets whose routes differ.  Running it again changes nothing.
+
+    Before:
+    ```mlir
+    module attributes {qmm.targets = [#qmm.target<"sm_90">]} {
+      func.func @f(%x: tensor<8x32xbf16>, %w: !qmm.tensor<16x32xbf16, fp8>) -> tensor<8x16xbf16> {
+        %y = qmm.scaled_matmul %x, %w
+          {qmm.routes = [#qmm.route<widen on "sm_90", m = [0, *], "no mode">]}
+          : tensor<8x32xbf16>, !qmm.tensor<16x32xbf16, fp8> -> tensor<8x16xbf16>
+        return %y : tensor<8x16xbf16>
+      }
+    }
+    ```
+    After:
+    ```mlir
+    module attributes {qmm.targets = [#qmm.target<"sm_90">]} {
+      func.func @f(%x: tensor<8x32xbf16>, %w: !qmm.tensor<16x32xbf16, fp8>) -> tensor<8x16xbf16> {
+        %data, %scale = qmm.disassemble %w
+          : !qmm.tensor<16x32xbf16, fp8> -> tensor<16x32xf8E4M3FN>, tensor<f32>
+        %one = arith.constant dense<1.0> : tensor<f32>
+        %codes = qmm.assemble %data, %one
+          : tensor<16x32xf8E4M3FN>, tensor<f32> -> !qmm.tensor<16x32xbf16, fp8>
+        %v = qmm.dequantize %codes : !qmm.tensor<16x32xbf16, fp8> -> tensor<16x32xbf16>
+        %y = qmm.scaled_matmul %x, %v alpha(%scale : tensor<f32>)
+          {qmm.routes = [#qmm.route<library on "sm_90", m = [0, *], "no mode">]}
+          : tensor<8x32xbf16>, tensor<16x32xbf16> -> tensor<8x16xbf16>
+        return %y : tensor<8x16xbf16>
+      }
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def QuantizeActivations
     : InterfacePass<"qmm-quantize-activations", "FunctionOpInterface"> {
   let summary = "Decide what the input of each qmm.linear becomes";

@@ -17,6 +17,7 @@
 #include "Slots.h"
 #include "qmm/IR/LocationText.h"
 #include "qmm/IR/QMM.h"
+#include "qmm/Plan/Targets.h"
 #include "qmm/Transforms/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -43,7 +44,7 @@ namespace {
 class EntryBuilder {
 public:
   EntryBuilder(FunctionOpInterface function, ParameterTable &parameters,
-               std::vector<std::string> &kernels)
+               std::vector<program::Kernel> &kernels)
       : function(function), kernels(kernels), dims(entry),
         slots(entry, dims, parameters) {}
 
@@ -64,7 +65,7 @@ private:
   }
 
   FunctionOpInterface function;
-  std::vector<std::string> &kernels;
+  std::vector<program::Kernel> &kernels;
   program::Entry entry;
   DimExprs dims;
   SlotTable slots;
@@ -280,33 +281,62 @@ LogicalResult EntryBuilder::addTensors(program::Command &command, PhysOp op) {
   if constexpr (!std::is_same_v<PhysOp, PhysAmaxOp>)
     if (failed(addTensor(command, op, outputType, output)))
       return failure();
-  for (unsigned i = 2, e = groups.size(); isMatmul && i < e; ++i)
-    if (failed(addGroup(i)))
-      return failure();
-
-  Value amax;
+  Value amax, alpha;
+  unsigned numTensors = groups.size();
   if constexpr (std::is_same_v<PhysOp, PhysScaledMatmulOp>) {
+    if (op.getHasAlpha())
+      alpha = groups[--numTensors].second.front();
     if (op.getHasAmax())
       amax = outputs.back();
   } else if constexpr (std::is_same_v<PhysOp, PhysAmaxOp>) {
     amax = outputs[0];
   }
-  if (amax) {
-    FailureOr<int32_t> slot = getSlot(op, amax);
-    if (failed(slot))
+  for (unsigned i = 2; isMatmul && i < numTensors; ++i)
+    if (failed(addGroup(i)))
       return failure();
-    command.amax = *slot;
-  }
-  return success();
+  auto setSlot = [&](Value buffer, int32_t &field) -> LogicalResult {
+    if (!buffer)
+      return success();
+    FailureOr<int32_t> slot = getSlot(op, buffer);
+    if (succeeded(slot))
+      field = *slot;
+    return slot;
+  };
+  return success(succeeded(setSlot(amax, command.amax)) &&
+                 succeeded(setSlot(alpha, command.alpha)));
+}
+
+/// What the kernel's `qmm.launch` says; the verifier has seen it.
+static program::LaunchShape getLaunchShape(LaunchOp op) {
+  program::LaunchShape shape;
+  Operation *kernel = SymbolTable::lookupNearestSymbolFrom(op, op.getKernel());
+  auto launch = kernel ? kernel->getAttrOfType<DictionaryAttr>(
+                             QMMDialect::kLaunchAttr)
+                       : DictionaryAttr();
+  if (!launch)
+    return shape; // a host kernel
+  auto get = [&](StringRef name) {
+    auto value = launch.getAs<IntegerAttr>(name);
+    return value ? value.getInt() : 0;
+  };
+  shape.threads = get("threads");
+  shape.itemsPerBlock = get("items_per_block");
+  shape.sharedBytes = get("shared_bytes");
+  shape.blocksPerSM = get("blocks_per_sm");
+  auto cooperative = launch.getAs<BoolAttr>("cooperative");
+  shape.cooperative = cooperative && cooperative.getValue();
+  return shape;
 }
 
 LogicalResult EntryBuilder::addLaunch(program::Command &command, LaunchOp op) {
   command.kind = program::Command::Kind::Kernel;
   std::string name = op.getKernel().getLeafReference().str();
-  auto it = llvm::find(kernels, name);
+  auto it = llvm::find_if(kernels, [&](const program::Kernel &kernel) {
+    return kernel.name == name;
+  });
   command.kernel = it - kernels.begin();
   if (it == kernels.end())
-    kernels.push_back(name);
+    kernels.push_back({name, getLaunchShape(op)});
   for (Value buffer : op.getBuffers()) {
     FailureOr<int32_t> slot = getSlot(op, buffer);
     if (failed(slot))
@@ -367,6 +397,10 @@ LogicalResult EntryBuilder::addCommand(Operation *op) {
     command.activation = static_cast<qmm_activation>(matmul.getActivation());
     command.hasBias = matmul.getHasBias();
     command.hasResidual = matmul.getHasResidual();
+    if (std::optional<Type> precision = matmul.getAPrecision())
+      command.aPrecision = getRuntimeDType(*precision);
+    if (std::optional<Type> precision = matmul.getBPrecision())
+      command.bPrecision = getRuntimeDType(*precision);
     result = addTensors(command, matmul);
   } else if (auto launch = dyn_cast<LaunchOp>(op)) {
     result = addLaunch(command, launch);
@@ -408,7 +442,10 @@ FailureOr<program::Entry> EntryBuilder::build() {
 
 FailureOr<program::Module> mlir::qmm::translateToProgram(ModuleOp module) {
   program::Module result;
-  result.target = "cpu";
+  SmallVector<StringRef> chips = getTargetChips(module);
+  result.target = llvm::all_of(chips, [](StringRef c) { return c == "cpu"; })
+                      ? "cpu"
+                      : "cuda";
   result.init.name = "init";
   result.init.arenaBytes = program::Expr::constant(0);
   ParameterTable parameters(module, result);

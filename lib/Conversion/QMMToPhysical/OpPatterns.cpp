@@ -238,6 +238,10 @@ struct ConvertScaledMatmul : OpConversionPattern<ScaledMatmulOp> {
 
     NamedAttrList attributes = getDiscardable(op);
     attributes.set("activation", op.getActivationAttr());
+    if (TypeAttr precision = op.getAPrecisionAttr())
+      attributes.set("a_precision", precision);
+    if (TypeAttr precision = op.getBPrecisionAttr())
+      attributes.set("b_precision", precision);
     setFlag(attributes, rewriter, "has_bias", bool(op.getBias()));
     setFlag(attributes, rewriter, "has_residual", bool(op.getResidual()));
     setFlag(attributes, rewriter, "has_alpha", bool(op.getAlpha()));

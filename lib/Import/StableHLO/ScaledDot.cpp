@@ -248,7 +248,7 @@ Imported mlir::qmm::createScaledDot(OpBuilder &builder, Operation *op,
   auto product = ScaledMatmulOp::create(
       builder, loc, TypeRange{result}, *a, *b, /*bias=*/Value(),
       /*residual=*/Value(), /*out_scale=*/Value(), /*alpha=*/Value(),
-      Activation::None);
+      Activation::None, /*a_precision=*/TypeAttr(), /*b_precision=*/TypeAttr());
   Value value = product.getResult();
   if (dot.globalScale && !global && !expressed.isF32()) {
     std::string note;

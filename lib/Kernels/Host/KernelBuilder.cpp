@@ -15,8 +15,10 @@
 #include "BufferOverlap.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "qmm/Kernels/Host/Passes.h"
@@ -217,81 +219,114 @@ static Value getTripCount(OpBuilder &builder, linalg::LinalgOp op,
   return {};
 }
 
+/// Turns leading loops over contiguous memory into one.  Returns, for each loop
+/// of the op as it is then, the loops of the original that it is.
+FailureOr<SmallVector<ReassociationIndices>>
+KernelBuilder::collapseLoops(linalg::LinalgOp &op, IRRewriter &rewriter) {
+  unsigned collapsible = getCollapsibleLoops(op);
+  SmallVector<ReassociationIndices> single, groups;
+  for (unsigned i = 0; i < op.getNumLoops(); ++i)
+    single.push_back({static_cast<int64_t>(i)});
+  if (collapsible <= 1)
+    return single;
+  if (!isa<linalg::GenericOp, linalg::CopyOp>(op.getOperation())) {
+    FailureOr<linalg::GenericOp> generic =
+        linalg::generalizeNamedOp(rewriter, op);
+    if (failed(generic))
+      return op.emitOpError("can't be turned into loops");
+    op = *generic;
+    rewriter.setInsertionPoint(op);
+  }
+  groups.push_back(
+      llvm::to_vector_of<int64_t>(llvm::seq<int64_t>(0, collapsible)));
+  for (unsigned i = collapsible; i < op.getNumLoops(); ++i)
+    groups.push_back({static_cast<int64_t>(i)});
+  FailureOr<linalg::CollapseResult> collapsed =
+      linalg::collapseOpIterationDims(op, groups, rewriter);
+  if (failed(collapsed))
+    return single;
+  rewriter.eraseOp(op);
+  op = collapsed->collapsedOp;
+  rewriter.setInsertionPoint(op);
+  return groups;
+}
+
 FailureOr<Value> KernelBuilder::splitLoop(linalg::LinalgOp op,
                                           linalg::LinalgOp original,
-                                          OpBuilder &caller) {
+                                          OpBuilder &caller, LoopSplit split) {
   Location loc = op.getLoc();
+  Value one = arith::ConstantIndexOp::create(caller, loc, 1);
   if (sequential)
-    return Value(arith::ConstantIndexOp::create(caller, loc, 1));
+    return one;
   IRRewriter rewriter(body);
   rewriter.setInsertionPoint(op);
+  FailureOr<SmallVector<ReassociationIndices>> groups =
+      collapseLoops(op, rewriter);
+  if (failed(groups))
+    return failure();
 
-  SmallVector<unsigned> loops; // of the original, that the kernel's loop is
-  unsigned split = 0;
-  unsigned collapsible = getCollapsibleLoops(op);
-  if (collapsible > 1) {
-    if (!isa<linalg::GenericOp, linalg::CopyOp>(op.getOperation())) {
-      FailureOr<linalg::GenericOp> generic =
-          linalg::generalizeNamedOp(rewriter, op);
-      if (failed(generic))
-        return op.emitOpError("can't be turned into loops");
-      op = *generic;
-      rewriter.setInsertionPoint(op);
-    }
-    SmallVector<ReassociationIndices> groups;
-    groups.push_back(
-        llvm::to_vector_of<int64_t>(llvm::seq<int64_t>(0, collapsible)));
-    for (unsigned i = collapsible; i < op.getNumLoops(); ++i)
-      groups.push_back({static_cast<int64_t>(i)});
-    FailureOr<linalg::CollapseResult> collapsed =
-        linalg::collapseOpIterationDims(op, groups, rewriter);
-    if (succeeded(collapsed)) {
-      rewriter.eraseOp(op);
-      op = collapsed->collapsedOp;
-      rewriter.setInsertionPoint(op);
-      loops.assign(llvm::seq(0u, collapsible).begin(),
-                   llvm::seq(0u, collapsible).end());
-    }
+  // What may run at the same time: parallel loops that tell results apart.
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  SmallVector<unsigned> loops;
+  for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
+    AffineExpr dim = rewriter.getAffineDimExpr(loop);
+    if (linalg::isParallelIterator(op.getIteratorTypesArray()[loop]) &&
+        ranges[loop] != 1 &&
+        llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &output) {
+          return llvm::is_contained(
+              op.getMatchingIndexingMap(&output).getResults(), dim);
+        }))
+      loops.push_back(loop);
   }
-  if (loops.empty()) {
-    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-    auto isSplit = [&](unsigned loop) {
-      AffineExpr dim = rewriter.getAffineDimExpr(loop);
-      return linalg::isParallelIterator(op.getIteratorTypesArray()[loop]) &&
-             ranges[loop] != 1 &&
-             llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &output) {
-               return llvm::is_contained(
-                   op.getMatchingIndexingMap(&output).getResults(), dim);
-             });
-    };
-    while (split < op.getNumLoops() && !isSplit(split))
-      ++split;
-    if (split == op.getNumLoops())
-      return Value(arith::ConstantIndexOp::create(caller, loc, 1));
-    loops.push_back(split);
-  }
+  if (loops.empty())
+    return one;
+  if (split == LoopSplit::First)
+    loops.truncate(1);
 
   Value extent;
-  for (unsigned loop : loops) {
-    Value count = getTripCount(caller, original, loop);
-    extent =
-        extent ? caller.createOrFold<arith::MulIOp>(loc, extent, count) : count;
+  for (unsigned loop : loops)
+    for (int64_t part : (*groups)[loop]) {
+      Value count = getTripCount(caller, original, part);
+      extent = extent ? caller.createOrFold<arith::MulIOp>(loc, extent, count)
+                      : count;
+    }
+
+  auto range = func->getBody().front().getArguments().take_back(2);
+  SmallVector<OpFoldResult> bounds;
+  for (const Range &loopRange : op.createLoopRanges(rewriter, loc))
+    bounds.push_back(loopRange.size);
+  SmallVector<OpFoldResult> starts;
+  OpFoldResult length = rewriter.getIndexAttr(1);
+  if (split == LoopSplit::First) {
+    starts.push_back(range[0]);
+    length =
+        arith::SubIOp::create(rewriter, loc, range[1], range[0]).getResult();
+  } else {
+    // One point at a time, the last loop the fastest.
+    auto points =
+        scf::ForOp::create(rewriter, loc, range[0], range[1],
+                           arith::ConstantIndexOp::create(rewriter, loc, 1));
+    rewriter.setInsertionPointToStart(points.getBody());
+    Value rest = points.getInductionVar();
+    for (unsigned i = loops.size(); i-- > 1;) {
+      Value bound =
+          getValueOrCreateConstantIndexOp(rewriter, loc, bounds[loops[i]]);
+      starts.push_back(
+          arith::RemUIOp::create(rewriter, loc, rest, bound).getResult());
+      rest = arith::DivUIOp::create(rewriter, loc, rest, bound);
+    }
+    starts.push_back(rest);
+    std::reverse(starts.begin(), starts.end());
   }
 
-  auto arguments = func->getBody().front().getArguments().take_back(2);
-  OpFoldResult begin = arguments[0];
-  Value length =
-      arith::SubIOp::create(rewriter, loc, arguments[1], arguments[0]);
-  SmallVector<OpFoldResult> bounds, offsets, sizes;
-  for (const Range &range : op.createLoopRanges(rewriter, loc)) {
-    bounds.push_back(range.size);
-    offsets.push_back(rewriter.getIndexAttr(0));
-    sizes.push_back(rewriter.getIndexAttr(0));
+  SmallVector<OpFoldResult> offsets(op.getNumLoops(), rewriter.getIndexAttr(0));
+  SmallVector<OpFoldResult> sizes(op.getNumLoops(), rewriter.getIndexAttr(0));
+  for (auto [loop, start] : llvm::zip_equal(loops, starts)) {
+    offsets[loop] = start;
+    sizes[loop] = length;
   }
-  offsets[split] = begin;
-  sizes[split] = length;
   SmallVector<Value> operands = linalg::makeTiledShapes(
-      rewriter, loc, op, op->getOperands(), begin, sizes, bounds,
+      rewriter, loc, op, op->getOperands(), starts, sizes, bounds,
       /*omitPartialTileCheck=*/true);
   auto tiled =
       cast<linalg::LinalgOp>(mlir::clone(rewriter, op, TypeRange(), operands));

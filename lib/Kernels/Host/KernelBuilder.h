@@ -18,7 +18,9 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
 #include "qmm/IR/QMM.h"
+#include "qmm/Kernels/Host/Passes.h"
 
 namespace mlir::qmm {
 
@@ -43,16 +45,18 @@ public:
   FailureOr<Operation *> clone(Operation *op);
 
   /// Restricts the linalg op in the kernel, a clone of `original`, to
-  /// [begin, end) of one parallel loop; returns that loop's trip count in the
-  /// function, 1 if there is none.
+  /// [begin, end) of its first parallel loop, or of the points of all; returns
+  /// their number in the function, 1 if there is no such loop.
   FailureOr<Value> splitLoop(linalg::LinalgOp op, linalg::LinalgOp original,
-                             OpBuilder &caller);
+                             OpBuilder &caller, LoopSplit split);
 
   /// Adds the kernel to the kernels' module, or finds an equal one, and builds
   /// the launch.
   LaunchOp finish(OpBuilder &caller, Value extent, const Twine &name);
 
 private:
+  FailureOr<SmallVector<ReassociationIndices>>
+  collapseLoops(linalg::LinalgOp &op, IRRewriter &rewriter);
   FailureOr<Value> materialize(Value value, Operation *user);
   FailureOr<Value> materializeMemRef(Value value, Operation *user);
   FailureOr<Value> repeat(Value value, Operation *user);

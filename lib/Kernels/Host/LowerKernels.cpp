@@ -231,8 +231,8 @@ static LogicalResult approximateMath(ModuleOp module, bool hasFMA) {
 
 /// Emulation marks the conversions that it adds as contractible, and folders
 /// would drop the rounding between two operations.
-static void keepRoundings(ModuleOp module) {
-  module.walk([](Operation *op) {
+static void keepRoundings(Operation *module) {
+  module->walk([](Operation *op) {
     if (auto extend = dyn_cast<arith::ExtFOp>(op))
       extend.setFastmath(arith::FastMathFlags::none);
     else if (auto truncate = dyn_cast<arith::TruncFOp>(op))
@@ -242,9 +242,9 @@ static void keepRoundings(ModuleOp module) {
 
 /// arith.scaling_extf as two extensions and a product, which the emulation of
 /// narrow floats knows.
-static LogicalResult expandScaledExtensions(ModuleOp module) {
+static LogicalResult expandScaledExtensions(Operation *module) {
   SmallVector<arith::ScalingExtFOp> ops;
-  module.walk([&](arith::ScalingExtFOp op) { ops.push_back(op); });
+  module->walk([&](arith::ScalingExtFOp op) { ops.push_back(op); });
   for (arith::ScalingExtFOp op : ops) {
     Type scale = getElementTypeOrSelf(op.getScale().getType());
     if (!isa<Float8E8M0FNUType, Float8E4M3FNType>(scale))
@@ -297,9 +297,9 @@ static void addLLVMPasses(OpPassManager &manager) {
   manager.addPass(createReconcileUnrealizedCastsPass());
 }
 
-static LogicalResult runPasses(ModuleOp module,
+static LogicalResult runPasses(Operation *module,
                                void (*addPasses)(OpPassManager &)) {
-  PassManager manager(module.getContext(), module->getName().getStringRef());
+  PassManager manager(module->getContext(), module->getName().getStringRef());
   addPasses(manager);
   return manager.run(module);
 }
@@ -406,6 +406,14 @@ static void addWrapper(ModuleOp module, const Signature &signature) {
   body.setAlwaysInline(true);
 }
 
+LogicalResult mlir::qmm::lowerLoopsAndFloats(Operation *module) {
+  if (failed(expandScaledExtensions(module)) ||
+      failed(runPasses(module, addLoopPasses)))
+    return failure();
+  keepRoundings(module);
+  return success();
+}
+
 FailureOr<OwningOpRef<ModuleOp>>
 mlir::qmm::lowerHostKernels(ModuleOp kernels, HostFeatures features) {
   DialectRegistry registry;
@@ -418,11 +426,8 @@ mlir::qmm::lowerHostKernels(ModuleOp kernels, HostFeatures features) {
   OwningOpRef<ModuleOp> module = kernels.clone();
   FailureOr<SmallVector<Signature>> signatures = takeSignatures(*module);
   if (failed(signatures) || failed(prepare(*module)) ||
-      failed(expandScaledExtensions(*module)) ||
-      failed(runPasses(*module, addLoopPasses)))
-    return failure();
-  keepRoundings(*module);
-  if (failed(approximateMath(*module, features.hasFMA)) ||
+      failed(lowerLoopsAndFloats(*module)) ||
+      failed(approximateMath(*module, features.hasFMA)) ||
       failed(runPasses(*module, addControlFlowPasses)))
     return failure();
 

@@ -24,6 +24,10 @@ struct HostFeatures {
   bool hasFMA;      // math.fma in hardware
 };
 
+/// Inside `module`: linalg to loops, and arithmetic on floats narrower than f32
+/// as conversions around arithmetic in f32.  For device kernels as well.
+LogicalResult lowerLoopsAndFloats(Operation *module);
+
 /// A lowered clone of `kernels`, in the LLVM dialect, with exported wrappers.
 FailureOr<OwningOpRef<ModuleOp>> lowerHostKernels(ModuleOp kernels,
                                                   HostFeatures features);

@@ -17,6 +17,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "qmm/Kernels/Host/Passes.h"
 #include "llvm/ADT/StringExtras.h"
@@ -37,8 +38,8 @@ constexpr int64_t kMaxLocalBytes = 4096;
 class FunctionOutliner {
 public:
   FunctionOutliner(FunctionOpInterface function,
-                   llvm::function_ref<ModuleOp()> getKernels)
-      : function(function), getKernels(getKernels) {}
+                   llvm::function_ref<ModuleOp()> getKernels, LoopSplit split)
+      : function(function), getKernels(getKernels), split(split) {}
 
   LogicalResult run();
 
@@ -60,6 +61,7 @@ private:
 
   FunctionOpInterface function;
   llvm::function_ref<ModuleOp()> getKernels;
+  LoopSplit split;
   llvm::SmallPtrSet<Operation *, 32> members; // and linalg ops
   llvm::SmallPtrSet<Operation *, 8> inserted; // launches
   unsigned numKernels = 0;
@@ -244,7 +246,7 @@ LogicalResult FunctionOutliner::outlineLinalg(linalg::LinalgOp op) {
     return failure();
   OpBuilder caller(op);
   FailureOr<Value> extent =
-      kernel.splitLoop(cast<linalg::LinalgOp>(*copy), op, caller);
+      kernel.splitLoop(cast<linalg::LinalgOp>(*copy), op, caller, split);
   if (failed(extent))
     return failure();
   inserted.insert(kernel.finish(caller, *extent, getKernelName()));
@@ -331,15 +333,17 @@ LogicalResult FunctionOutliner::run() {
 }
 
 struct OutlineKernels : mlir::qmm::impl::OutlineKernelsBase<OutlineKernels> {
+  using OutlineKernelsBase::OutlineKernelsBase;
   void runOnOperation() override {
-    if (failed(outlineKernels(getOperation())))
+    if (failed(outlineKernels(getOperation(),
+                              points ? LoopSplit::Points : LoopSplit::First)))
       return signalPassFailure();
   }
 };
 
 } // namespace
 
-LogicalResult mlir::qmm::outlineKernels(ModuleOp module) {
+LogicalResult mlir::qmm::outlineKernels(ModuleOp module, LoopSplit split) {
   ModuleOp kernels = module.lookupSymbol<ModuleOp>(kKernelsModuleName);
   auto getKernels = [&] {
     if (!kernels) {
@@ -351,7 +355,7 @@ LogicalResult mlir::qmm::outlineKernels(ModuleOp module) {
   for (auto function : llvm::to_vector(module.getOps<FunctionOpInterface>())) {
     if (function.isExternal())
       continue;
-    FunctionOutliner outliner(function, getKernels);
+    FunctionOutliner outliner(function, getKernels, split);
     if (failed(outliner.run()))
       return failure();
   }

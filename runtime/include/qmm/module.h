@@ -73,14 +73,17 @@ QMM_EXPORT qmm_status qmm_entry_query(qmm_entry *entry,
                                       const qmm_tensor *inputs,
                                       qmm_tensor *outputs, size_t *arena_bytes);
 
-/* Step 2: everything for these shapes that may allocate.  Thread-safe. */
+/* Step 2: everything for these shapes that may allocate.  Thread-safe.  On a
+ * GPU a stream that is to be captured needs one call on it before (its
+ * workspace), and no prepare() while it is. */
 QMM_EXPORT qmm_status qmm_entry_prepare(qmm_entry *entry,
                                         const qmm_tensor *inputs);
 
 /* Step 3: runs.  Allocates nothing; UNPREPARED for shapes step 2 hasn't seen.
  * `arena`: 64-byte aligned, arena_bytes of it, the caller's, used by one call
- * at a time.  `stream`: NULL on the CPU; the call returns when it has finished.
- */
+ * at a time.  `stream`: NULL on the CPU, where the call returns when it has
+ * finished; a GPU's stream (NULL: its default one), on which the call only
+ * enqueues.  There, data and arena are the device's, 16-byte aligned. */
 QMM_EXPORT qmm_status qmm_entry_invoke(qmm_entry *entry,
                                        const qmm_tensor *inputs,
                                        const qmm_tensor *outputs, void *arena,

@@ -71,29 +71,45 @@ typedef enum qmm_activation {
   QMM_ACTIVATION_SILU = 4
 } qmm_activation;
 
-/* D = quantize(activation(A * B^T + bias + residual)).
- *   a        [batch..., M, K]  any scheme or wide
- *   b        [batch..., N, K]  any scheme or wide; rank 2 is shared by all
- *                              batches
+/* D = quantize(activation(alpha * A * B^T + bias + residual)).
+ *   a        [batch..., M, K]  any scheme, wide, or raw: FP8 or i8 without a
+ *                              scale, whose codes are the values
+ *   b        [batch..., N, K]  likewise; rank 2 is shared by all batches
+ *   alpha    f32 factor of the sum, or NULL: 1
  *   bias     [N] wide, or NULL
  *   residual [batch..., M, N] wide, or NULL
- *   d        [batch..., M, N] wide, or quantized: with a scheme of one f32
- *            scale, d->scale is *given*; with blocks, scales are computed and
- *            written (and the tensor scale, if the scheme has one, is given)
+ *   d        [batch..., M, N] wide; raw FP8 (saturating); i32, of raw i8
+ *            operands, without alpha, bias, residual, activation and amax
+ *            (modulo 2^32); or quantized: with a scheme of one f32 scale,
+ *            d->scale is *given*; with blocks, scales are computed and written
+ *            (and the tensor scale, if the scheme has one, is given)
  *   amax     f32, or NULL: max |result| before the output is quantized
  * Sums are f32 (int8 x int8: exact i32 when neither side has K blocks).  M, N,
- * K and the batch may be 0; K = 0 gives activation(bias + residual). */
+ * K and the batch may be 0; K = 0 gives activation(bias + residual).
+ *
+ * On a GPU every pointer in the tensors, alpha, amax and workspace is the
+ * device's, 16-byte aligned (alpha and amax 4), and the call only enqueues.
+ * It runs what cuBLASLt multiplies and is UNSUPPORTED, naming the rule,
+ * otherwise. */
 typedef struct qmm_scaled_matmul_args {
   uint32_t struct_size;
   uint32_t activation; /* qmm_activation */
+  uint32_t a_precision, b_precision; /* qmm_dtype F32 (0 means F32), BF16 or
+                                        F16: what an operand's element times its
+                                        scales (in f32) is rounded to, to nearest
+                                        even and to infinity where it overflows;
+                                        quantized operands only */
   const qmm_tensor *a;
   const qmm_tensor *b;
   const qmm_tensor *bias;
   const qmm_tensor *residual;
   const qmm_tensor *d;
   float *amax;
-  void *workspace; /* 64-byte aligned, of at least the size asked below */
+  void *workspace; /* 64-byte aligned (256 on a GPU), of at least the size
+                      asked below */
   size_t workspace_bytes;
+  const float *alpha;
+  void *stream; /* a GPU's; NULL: its default stream.  NULL on the CPU */
 } qmm_scaled_matmul_args;
 
 /* Bytes of workspace the call needs; reads shapes, schemes and layouts only. */
@@ -101,7 +117,9 @@ QMM_EXPORT qmm_status qmm_scaled_matmul_workspace(
     qmm_context *context, const qmm_scaled_matmul_args *args, size_t *bytes);
 
 /* Allocates nothing when a large enough workspace is given; a NULL workspace
- * makes it allocate one for the call. */
+ * makes it allocate one for the call (a GPU: one for the stream, kept).  On a
+ * GPU the first call of a problem also plans, which a stream that is being
+ * captured forbids: UNPREPARED.  qmm_scaled_matmul_workspace plans, too. */
 QMM_EXPORT qmm_status qmm_scaled_matmul(qmm_context *context,
                                         const qmm_scaled_matmul_args *args);
 

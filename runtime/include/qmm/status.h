@@ -27,7 +27,8 @@ typedef enum qmm_status {
   QMM_STATUS_IO = 5,               /* the operating system refused */
   QMM_STATUS_OUT_OF_MEMORY = 6,
   QMM_STATUS_UNPREPARED = 7, /* invoke() for shapes prepare() hasn't seen */
-  QMM_STATUS_INTERNAL = 8    /* a bug in QMM: please report it */
+  QMM_STATUS_INTERNAL = 8,   /* a bug in QMM: please report it */
+  QMM_STATUS_DEVICE = 9      /* the GPU, its driver or cuBLASLt failed */
 } qmm_status;
 
 /* The text of this thread's last failed call, "" when none failed.  Owned by

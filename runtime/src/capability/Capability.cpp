@@ -72,24 +72,29 @@ constexpr unsigned kAnyGPU = kSM80 | kSM89 | kSM90 | kSM100 | kSM120;
 constexpr char kAligned[] =
     "K and leading dimensions multiples of 16; TN only, but on sm_100";
 constexpr char kRowwise[] =
-    "K and leading dimensions multiples of 16; TN only; not supported at "
-    "K = 12288 and 28672 with M <= 128";
-constexpr char kNoFast[] = "K and leading dimensions multiples of 16; TN only; "
-                           "no fast accumulation";
+    "K and leading dimensions multiples of 16; TN only; K below 12288";
+constexpr char kNoFast[] =
+    "K and leading dimensions multiples of 16; rows of a 1x128 operand "
+    "multiples of 4; TN only; no fast accumulation";
 constexpr char kMX[] = "TN only, but on sm_100 (sm_120 from cuBLAS 13.6, which "
                        "some shapes need)";
 constexpr char kNV[] = "K a multiple of 32, N of 8; TN only; no bias with an "
                        "f16 result";
 constexpr char kInt8[] =
     "i32 result: the scales and the cast are an epilogue of ours; TN only";
+constexpr char kCodes[] = "the codes are multiplied, the scales are an "
+                          "epilogue of ours; K and N multiples of 16; TN only";
 
 constexpr Row kRows[] = {
     {"fp8", "fp8", kScalar, kScalar, kFP8, 120000, kAligned},
     {"fp8", "fp8_e5m2", kScalar, kScalar, kFP8, 120000, kAligned},
     {"fp8_row", "fp8_row", kOuter, kOuter, kSM90, 120900, kRowwise},
+    {"fp8_row", "fp8_row", -1, -1, kFP8, 120000, kCodes},
+    {"fp8", "fp8_row", -1, -1, kFP8, 120000, kCodes},
     {"fp8_1x128", "fp8_1x128", kVec128, kVec128, kSM90, 120900, kNoFast},
     {"fp8_1x128", "fp8_128x128", kVec128, kBlock128, kSM90, 120900, kNoFast},
     {"mxfp8", "mxfp8", kVec32, kVec32, kBlackwell, 120800, kMX},
+    {"mxfp8", "mxfp8_e5m2", kVec32, kVec32, kBlackwell, 120800, kMX},
     {"nvfp4", "nvfp4", kVec16, kVec16, kBlackwell, 120800, kNV},
     {"int8", "int8", -1, -1, kAnyGPU, 110000, kInt8},
     {"int8", "int8_row", -1, -1, kAnyGPU, 110000, kInt8},
@@ -107,15 +112,63 @@ std::string spellVersion(unsigned version) {
          std::to_string(version / 100 % 100);
 }
 
-/// The row of the pair in either order; `swapped` says which.
-const Row *findRow(const std::string &a, const std::string &b, bool &swapped) {
-  for (const Row &row : kRows)
-    for (bool order : {false, true})
-      if (a == (order ? row.b : row.a) && b == (order ? row.a : row.b)) {
-        swapped = order;
-        return &row;
-      }
-  return nullptr;
+/// Why the library can't take the extents, "" where it can.
+std::string refuseExtents(const RouteQuery &query) {
+  constexpr int64_t kMultiple = 16;
+  for (auto [extent, name] : {std::pair(query.k, "K"), std::pair(query.n, "N")})
+    if (extent % kMultiple != 0)
+      return std::string(name) + " is " + std::to_string(extent) +
+             ", which isn't a multiple of " + std::to_string(kMultiple) +
+             " as cuBLASLt wants it";
+  return "";
+}
+
+/// From this K on, cuBLASLt 13.1 has no algorithm for row scales at M <= 128 (K
+/// = 12288 and 28672 were tried; 8192 has one).  M isn't known here.
+constexpr int64_t kRowwiseLimit = 12288;
+
+/// And none for 1x128 scales of another number of rows.
+constexpr int64_t kVec128Rows = 4;
+
+/// The library's routes for the pair, in the table's order; where there is
+/// none, `reason` says why.
+std::vector<Route> findLibraryRoutes(const RouteQuery &query, const Chip &chip,
+                                     std::string &reason) {
+  std::string a = describeScheme(query.a), b = describeScheme(query.b);
+  std::vector<Route> routes;
+  reason = "cuBLASLt has no mode for " + a + " by " + b;
+  for (const Row &row : kRows) {
+    bool isSame = a == row.a && b == row.b;
+    bool isSwapped = a == row.b && b == row.a;
+    if (!isSame && !isSwapped)
+      continue;
+    std::string refusal = refuseExtents(query);
+    if (!(row.chips & chip.arch))
+      reason = "cuBLASLt doesn't multiply " + a + " by " + b + " on " +
+               std::string(chip.name);
+    else if (query.libraryVersion && query.libraryVersion < row.sinceVersion)
+      reason = "needs cuBLAS " + spellVersion(row.sinceVersion) + ", found " +
+               spellVersion(query.libraryVersion);
+    else if (!refusal.empty())
+      reason = refusal;
+    else if (row.modeA == kVec128 && query.m % kVec128Rows != 0)
+      reason =
+          std::string("M ") +
+          (query.m == RouteQuery::kDynamic ? "isn't known"
+                                           : "is " + std::to_string(query.m)) +
+          ", and cuBLASLt takes 1x128 scales of rows in fours only";
+    else if (row.modeA == kOuter && query.k >= kRowwiseLimit)
+      reason = "K is " + std::to_string(query.k) +
+               ", for which cuBLASLt has no algorithm with row scales";
+    else
+      routes.push_back({RouteKind::Library, isSame ? row.modeA : row.modeB,
+                        isSame ? row.modeB : row.modeA,
+                        row.modeA < 0 ? "codes multiplied natively, scales in "
+                                        "an epilogue"
+                                      : "multiplied natively",
+                        row.constraint});
+  }
+  return routes;
 }
 
 } // namespace
@@ -132,6 +185,11 @@ const std::vector<std::string_view> &qmmrt::getKnownChips() {
 
 bool qmmrt::isKnownChip(std::string_view chip) { return findChip(chip); }
 
+bool qmmrt::isMeasuredChip(std::string_view name) {
+  const Chip *chip = findChip(name);
+  return chip && (chip->arch == kHost || chip->arch == kSM90);
+}
+
 std::vector<Route> qmmrt::queryRoutes(const RouteQuery &query,
                                       std::string *refusal) {
   const Chip *chip = findChip(query.chip);
@@ -142,33 +200,21 @@ std::vector<Route> qmmrt::queryRoutes(const RouteQuery &query,
   }
   if (chip->arch == kHost)
     return {{RouteKind::Host, -1, -1, "the CPU decodes any scheme to f32"}};
+  if (query.roundsOperands)
+    return {{RouteKind::Widen, -1, -1,
+             "elements times scales are rounded before they are multiplied, "
+             "which cuBLASLt doesn't do"}};
 
-  std::vector<Route> routes;
-  std::string a = describeScheme(query.a), b = describeScheme(query.b);
-  bool swapped = false;
-  std::string reason;
   if (isWide(query.a) && isWide(query.b)) {
     if (query.a.element == query.b.element)
-      routes.push_back({RouteKind::Library, -1, -1, "both operands are wide"});
-    else
-      routes.push_back({RouteKind::Widen, -1, -1,
-                        "cuBLASLt doesn't multiply " + a + " by " + b});
-    return routes;
+      return {{RouteKind::Library, -1, -1, "both operands are wide"}};
+    return {{RouteKind::Widen, -1, -1,
+             "cuBLASLt doesn't multiply " + describeScheme(query.a) + " by " +
+                 describeScheme(query.b)}};
   }
-  const Row *row = findRow(a, b, swapped);
-  if (!row)
-    reason = "cuBLASLt has no mode for " + a + " by " + b;
-  else if (!(row->chips & chip->arch))
-    reason = "cuBLASLt doesn't multiply " + a + " by " + b + " on " +
-             std::string(chip->name);
-  else if (query.libraryVersion && query.libraryVersion < row->sinceVersion)
-    reason = "needs cuBLAS " + spellVersion(row->sinceVersion) + ", found " +
-             spellVersion(query.libraryVersion);
-  else
-    routes.push_back({RouteKind::Library, swapped ? row->modeB : row->modeA,
-                      swapped ? row->modeA : row->modeB, "multiplied natively",
-                      row->constraint});
+  std::string reason;
+  std::vector<Route> routes = findLibraryRoutes(query, *chip, reason);
   routes.push_back(
-      {RouteKind::Widen, -1, -1, reason.empty() ? "fallback" : reason});
+      {RouteKind::Widen, -1, -1, routes.empty() ? reason : "fallback"});
   return routes;
 }

@@ -85,7 +85,19 @@ private:
   uint8_t *base;
   detail::View d;
   float outputScale = 1.0f;
+  float alpha = 1.0f;
 };
+
+/// An exact sum as an element of the tile: its value, or, for an i32 result,
+/// its low 32 bits.
+float toTile(const MatmulPlan &plan, int64_t sum) {
+  if (plan.output != MatmulPlan::Output::Integer)
+    return float(sum);
+  const uint32_t bits = uint32_t(uint64_t(sum));
+  float element;
+  std::memcpy(&element, &bits, sizeof(element));
+  return element;
+}
 
 void Run::run() {
   if (plan.biasType != QMM_DTYPE_NONE)
@@ -93,6 +105,8 @@ void Run::run() {
               at<float>(plan.biasAt));
   if (plan.output == MatmulPlan::Output::Static)
     std::memcpy(&outputScale, buffers.d.scale, sizeof(outputScale));
+  if (plan.hasAlpha)
+    std::memcpy(&alpha, buffers.alpha, sizeof(alpha));
   for (unsigned worker = 0; worker < plan.workers; ++worker)
     amaxBits(worker) = 0;
 
@@ -278,7 +292,8 @@ void Run::dotColumn(int64_t matrix, int64_t n, const float *scales,
       }
     }
     for (int i = 0; i < rows; ++i)
-      tile[(m + i) * kSmallCols] = float(sums[i]);
+      tile[(m + i) * kSmallCols] =
+          plan.isExactInt ? toTile(plan, int64_t(sums[i])) : float(sums[i]);
   }
 }
 
@@ -369,7 +384,7 @@ void Run::multiplyBlock(int64_t matrix, int64_t m0, int64_t rows, int64_t n0,
   }
   if (plan.isExactInt)
     for (int64_t i = 0; i < rows * stride; ++i)
-      tile[i] = float(exact[i]);
+      tile[i] = toTile(plan, exact[i]);
   finish(matrix, m0, rows, n0, cols, tile, stride, worker);
 }
 
@@ -380,6 +395,15 @@ void Run::multiplyBlock(int64_t matrix, int64_t m0, int64_t rows, int64_t n0,
 /// From sums to the result: row `r` of the tile is row m0 + r of the matrix.
 void Run::finish(int64_t matrix, int64_t m0, int64_t rows, int64_t n0,
                  int64_t cols, float *tile, int64_t stride, unsigned worker) {
+  if (plan.output == MatmulPlan::Output::Integer) {
+    for (int64_t r = 0; r < rows; ++r) {
+      uint8_t *row = d.row(matrix, m0 + r);
+      std::memcpy(row + n0 * 4, tile + r * stride, size_t(cols) * 4);
+      if (n0 + cols == plan.n)
+        d.zeroRowTail(matrix, m0 + r);
+    }
+    return;
+  }
   alignas(64) float colScales[kMaxBlockCols] = {};
   alignas(64) float residual[kMaxBlockCols];
   // Without products there is nothing for a scale to multiply.
@@ -394,6 +418,7 @@ void Run::finish(int64_t matrix, int64_t m0, int64_t rows, int64_t n0,
     float rowScale = 0.0f;
     if (plan.k > 0)
       plan.a.loadRowScales(buffers.a, matrix, m0 + r, 1, &rowScale);
+    rowScale *= alpha;
     if (plan.hasResidual)
       decodeRow(plan.residual.element(), QMM_NIBBLES_NONE,
                 plan.residual.row(residualBuffers, matrix, m0 + r), n0, cols,
@@ -405,6 +430,8 @@ void Run::finish(int64_t matrix, int64_t m0, int64_t rows, int64_t n0,
       amaxBits(worker) = std::max(amaxBits(worker), toBits(amaxRow(row, cols)));
 
     switch (plan.output) {
+    case MatmulPlan::Output::Integer:
+      break; // stored above
     case MatmulPlan::Output::Computed:
       std::memcpy(at<float>(plan.resultAt) +
                       (matrix * plan.m + m0 + r) * plan.n + n0,

@@ -25,7 +25,8 @@ namespace qmmrt::cpu {
 /// Everything that shapes, schemes and layouts decide.  Copyable, owns nothing.
 struct MatmulPlan {
   enum class Output {
-    Wide,
+    Wide,    // or raw FP8
+    Integer, // the exact sum, i32
     Static,  // one given f32 scale
     Computed // through an f32 result, by numerics' quantize
   };
@@ -37,14 +38,16 @@ struct MatmulPlan {
   qmm_activation activation = QMM_ACTIVATION_NONE;
   Output output = Output::Wide;
   qmm_tensor quantizedResult = {}; // Computed: d's descriptor
+  bool hasAlpha = false;
   bool wantsAmax = false;
 
   /// As computed: batches that share b become rows of a where they can.
   int64_t batch = 0, m = 0, n = 0, k = 0;
-  bool isExactInt = false;      // int8 x int8 without blocks in K
-  bool isSmall = false;         // few rows of a: fused decode and dot
-  bool isFused = false;         // isSmall: by a kernel that decodes as it goes
-  bool isFixed = false;         // isFused: by FixedDot
+  bool isExactInt = false; // int8 x int8 without blocks in K
+  bool isSmall = false;    // few rows of a: fused decode and dot
+  bool isFused = false;    // isSmall: by a kernel that decodes as it goes and
+                           // rounds nothing
+  bool isFixed = false;    // isFused: by FixedDot
   bool takesScaleCodes = false; // isFixed: by its dotE4M3
 
   const KernelTable *kernels = nullptr;
@@ -71,6 +74,7 @@ struct MatmulBuffers {
   Buffers a, b, d;
   const void *bias = nullptr;
   const void *residual = nullptr;
+  const void *alpha = nullptr; // f32
   float *amax = nullptr;
 };
 

@@ -15,7 +15,7 @@
 #include "cpu/Matmul.h"
 #include "cpu/MatmulBlocking.h"
 #include "numerics/Convert.h"
-#include "numerics/Elements.h"
+#include "numerics/MatmulArguments.h"
 
 #include <algorithm>
 #include <string>
@@ -30,141 +30,28 @@ int64_t roundUp(int64_t value, int64_t multiple) {
   return ceilDiv(value, multiple) * multiple;
 }
 
-std::string spellShape(const int64_t *shape, uint32_t rank) {
-  std::string text = "[";
-  for (uint32_t i = 0; i < rank; ++i)
-    text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
-}
-
-Status verifyShape(const qmm_tensor &tensor, const char *what,
-                   const int64_t *expected, uint32_t rank,
-                   const char *meaning) {
-  if (tensor.rank == rank &&
-      std::equal(expected, expected + rank, tensor.shape))
-    return Status();
-  return invalid(std::string(what) + ": shape is " +
-                 spellShape(tensor.shape, tensor.rank) + ", expected " +
-                 meaning + " = " + spellShape(expected, rank));
-}
-
-Status verifyWideType(const qmm_tensor &tensor, const char *what) {
-  if (isWide(tensor.scheme) && isWide(qmm_dtype(tensor.scheme.element)))
-    return Status();
-  return invalid(std::string(what) + ": scheme is " +
-                 describeScheme(tensor.scheme) + ", expected f32, bf16 or f16");
-}
-
-/// a, b and d: an element type that can be multiplied.
-Status verifyElement(const qmm_tensor &tensor, const char *what) {
-  if (!isWide(tensor.scheme))
-    return Status();
-  return verifyWideType(tensor, what);
-}
-
 struct Planner {
   explicit Planner(const qmm_scaled_matmul_args &args) : args(args) {}
 
   const qmm_scaled_matmul_args &args;
   MatmulPlan plan;
-  TensorExtents a = {}, b = {}, d = {}, residual = {};
 
-  Status getExtents(const qmm_tensor *tensor, const char *what,
-                    TensorExtents &extents) {
-    if (!tensor)
-      return invalid(std::string(what) + " is NULL, expected a tensor");
-    Result<TensorExtents> found = getTensorExtents(*tensor, what);
-    if (!found.ok())
-      return found.getStatus();
-    extents = *found;
-    return Status();
-  }
-
-  Status verify();
-  Status verifyShapes();
-  void mergeBatches();
+  Status describe();
   Status layOut(unsigned numWorkers);
 };
 
-Status Planner::verify() {
-  if (args.struct_size != sizeof(qmm_scaled_matmul_args))
-    return invalid("args: struct_size is " + std::to_string(args.struct_size) +
-                   ", expected " +
-                   std::to_string(sizeof(qmm_scaled_matmul_args)));
-  if (args.activation > QMM_ACTIVATION_SILU)
-    return invalid("args: activation is " + std::to_string(args.activation) +
-                   ", expected 0 to " + std::to_string(QMM_ACTIVATION_SILU));
-  if (Status s = getExtents(args.a, "a", a); !s.ok())
-    return s;
-  if (Status s = getExtents(args.b, "b", b); !s.ok())
-    return s;
-  if (Status s = getExtents(args.d, "d", d); !s.ok())
-    return s;
-  for (auto [tensor, what] : {std::pair(args.a, "a"), std::pair(args.b, "b"),
-                              std::pair(args.d, "d")}) {
-    if (Status s = verifyElement(*tensor, what); !s.ok())
-      return s;
-    if (tensor->rank < 2)
-      return invalid(std::string(what) + ": rank is " +
-                     std::to_string(tensor->rank) + ", expected at least 2");
-  }
-  return verifyShapes();
-}
+Status Planner::describe() {
+  Result<MatmulExtents> verified = verifyMatmulArguments(args);
+  if (!verified.ok())
+    return verified.getStatus();
+  if (args.stream)
+    return invalid("args: stream is given, expected NULL on the CPU");
+  MatmulExtents &extents = *verified;
 
-Status Planner::verifyShapes() {
-  const qmm_tensor &ta = *args.a, &tb = *args.b;
-  if (tb.rank != 2 && tb.rank != ta.rank)
-    return invalid("b: rank is " + std::to_string(tb.rank) +
-                   ", expected 2 or a's, " + std::to_string(ta.rank));
-  if (a.k != b.k)
-    return invalid("b: K is " + std::to_string(b.k) + ", expected a's, " +
-                   std::to_string(a.k));
-  if (tb.rank != 2)
-    for (uint32_t i = 0; i + 2 < ta.rank; ++i)
-      if (ta.shape[i] != tb.shape[i])
-        return invalid("b: batch dimension " + std::to_string(i) + " is " +
-                       std::to_string(tb.shape[i]) + ", expected a's, " +
-                       std::to_string(ta.shape[i]));
-
-  int64_t result[QMM_MAX_RANK];
-  std::copy(ta.shape, ta.shape + ta.rank, result);
-  result[ta.rank - 1] = b.outer;
-  if (Status s = verifyShape(*args.d, "d", result, ta.rank, "[batch, M, N]");
-      !s.ok())
-    return s;
-  if (args.bias) {
-    TensorExtents bias;
-    if (Status s = getExtents(args.bias, "bias", bias); !s.ok())
-      return s;
-    if (Status s = verifyWideType(*args.bias, "bias"); !s.ok())
-      return s;
-    if (Status s = verifyShape(*args.bias, "bias", &b.outer, 1, "[N]"); !s.ok())
-      return s;
-    plan.biasType = qmm_dtype(args.bias->scheme.element);
-  }
-  if (args.residual) {
-    if (Status s = getExtents(args.residual, "residual", residual); !s.ok())
-      return s;
-    if (Status s = verifyWideType(*args.residual, "residual"); !s.ok())
-      return s;
-    if (Status s = verifyShape(*args.residual, "residual", result, ta.rank,
-                               "[batch, M, N]");
-        !s.ok())
-      return s;
-    plan.residual = Operand(*args.residual, residual);
-    plan.hasResidual = true;
-  }
-
-  plan.a = Operand(ta, a);
-  plan.b = Operand(tb, b);
-  plan.b.isShared = tb.rank == 2;
-  plan.d = detail::View{args.d->scheme, args.d->layout, d,
-                        nullptr,        nullptr,        nullptr};
-  plan.activation = qmm_activation(args.activation);
-  plan.wantsAmax = args.amax != nullptr;
   const qmm_scheme &scheme = args.d->scheme;
   if (isWide(scheme)) {
-    plan.output = MatmulPlan::Output::Wide;
+    plan.output = scheme.element == QMM_DTYPE_I32 ? MatmulPlan::Output::Integer
+                                                  : MatmulPlan::Output::Wide;
   } else if (scheme.scale == QMM_DTYPE_F32 && scheme.block_outer == 0 &&
              scheme.block_k == 0 && !scheme.has_tensor_scale) {
     plan.output = MatmulPlan::Output::Static;
@@ -172,41 +59,35 @@ Status Planner::verifyShapes() {
     plan.output = MatmulPlan::Output::Computed;
     plan.quantizedResult = *args.d;
   }
-  plan.batch = a.batch;
-  plan.m = a.outer;
-  plan.n = b.outer;
-  plan.k = a.k;
+  mergeBatches(args, plan.output == MatmulPlan::Output::Computed, extents);
+
+  plan.a = Operand(*args.a, extents.a);
+  plan.b = Operand(*args.b, extents.b);
+  plan.b.isShared = extents.isShared;
+  for (auto [operand, precision] : {std::pair(&plan.a, args.a_precision),
+                                    std::pair(&plan.b, args.b_precision)})
+    if (precision != QMM_DTYPE_NONE && precision != QMM_DTYPE_F32)
+      operand->precision = qmm_dtype(precision);
+  plan.d = detail::View{args.d->scheme, args.d->layout, extents.d,
+                        nullptr,        nullptr,        nullptr};
+  if (args.bias)
+    plan.biasType = qmm_dtype(args.bias->scheme.element);
+  if (args.residual) {
+    plan.residual = Operand(*args.residual, extents.residual);
+    plan.hasResidual = true;
+  }
+  plan.activation = qmm_activation(args.activation);
+  plan.hasAlpha = args.alpha != nullptr;
+  plan.wantsAmax = args.amax != nullptr;
+  plan.batch = extents.batch;
+  plan.m = extents.m;
+  plan.n = extents.n;
+  plan.k = extents.k;
   plan.isExactInt = plan.a.element() == QMM_DTYPE_I8 &&
                     plan.b.element() == QMM_DTYPE_I8 && !plan.a.hasBlocksInK &&
-                    !plan.b.hasBlocksInK;
+                    !plan.b.hasBlocksInK && !plan.a.isRounded() &&
+                    !plan.b.isRounded();
   return Status();
-}
-
-/// Batches that share b are rows of one matrix, if a's scales and everybody's
-/// storage allow.
-void Planner::mergeBatches() {
-  auto isDense = [](const TensorExtents &extents) {
-    return extents.matrixBytes == extents.outer * extents.rowBytes;
-  };
-  const qmm_scheme &scheme = args.a->scheme;
-  bool hasOneScale =
-      isWide(scheme) || (scheme.block_outer == 0 && scheme.block_k == 0);
-  if (plan.batch < 2 || !plan.b.isShared || !hasOneScale || !isDense(a) ||
-      (plan.output != MatmulPlan::Output::Computed && !isDense(d)) ||
-      (plan.hasResidual && !isDense(residual)))
-    return;
-  auto merge = [](TensorExtents &extents) {
-    extents.outer *= extents.batch;
-    extents.matrixBytes *= extents.batch;
-    extents.batch = 1;
-  };
-  merge(plan.a.extents);
-  if (plan.hasResidual)
-    merge(plan.residual.extents);
-  if (plan.output != MatmulPlan::Output::Computed)
-    merge(plan.d.extents);
-  plan.m *= plan.batch;
-  plan.batch = 1;
 }
 
 Status Planner::layOut(unsigned numWorkers) {
@@ -214,6 +95,7 @@ Status Planner::layOut(unsigned numWorkers) {
   plan.workers = std::max(1u, numWorkers);
   plan.isSmall = plan.m <= kSmallRows;
   plan.isFused = plan.isSmall && getSimdTarget() != SimdTarget::Scalar &&
+                 !plan.b.isRounded() &&
                  isFusedDot(plan.b.element(),
                             plan.b.hasBlocksInK ? plan.b.scheme.block_k : 0);
   plan.isFixed = plan.isFused && plan.b.element() == QMM_DTYPE_E2M1 &&
@@ -275,9 +157,8 @@ Status Planner::layOut(unsigned numWorkers) {
 Result<MatmulPlan> planMatmul(const qmm_scaled_matmul_args &args,
                               unsigned numWorkers) {
   Planner planner(args);
-  if (Status s = planner.verify(); !s.ok())
+  if (Status s = planner.describe(); !s.ok())
     return s;
-  planner.mergeBatches();
   if (Status s = planner.layOut(numWorkers); !s.ok())
     return s;
   return planner.plan;

@@ -17,7 +17,9 @@
 #include "numerics/Elements.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace qmmrt::cpu {
 
@@ -82,15 +84,24 @@ void Operand::loadBlockScales(const Buffers &buffers, int64_t matrix,
               dst + i);
 }
 
-void Operand::loadRowScales(const Buffers &buffers, int64_t matrix, int64_t row,
-                            int64_t count, float *dst) const {
-  if (isWide(scheme)) {
-    std::fill(dst, dst + count, 1.0f);
-    return;
-  }
+float Operand::loadTensorScale(const Buffers &buffers) const {
   float tensorScale = 1.0f;
   if (scheme.has_tensor_scale)
     std::memcpy(&tensorScale, buffers.tensorScale, sizeof(tensorScale));
+  return tensorScale;
+}
+
+void Operand::loadRowScales(const Buffers &buffers, int64_t matrix, int64_t row,
+                            int64_t count, float *dst) const {
+  if (isWide(scheme) || isRounded())
+    std::fill(dst, dst + count, 1.0f);
+  else
+    loadFactors(buffers, matrix, row, count, dst);
+}
+
+void Operand::loadFactors(const Buffers &buffers, int64_t matrix, int64_t row,
+                          int64_t count, float *dst) const {
+  const float tensorScale = loadTensorScale(buffers);
   if (hasBlocksInK || extents.logicalScales.cols == 0) {
     std::fill(dst, dst + count, tensorScale);
     return;
@@ -106,23 +117,53 @@ void Operand::loadRowScales(const Buffers &buffers, int64_t matrix, int64_t row,
   }
 }
 
+/// To a narrower type and back.  Unlike an encoder's, its overflow is infinite.
+static void roundRow(qmm_dtype type, float *values, int64_t count) {
+  constexpr int64_t kPiece = 512;
+  uint16_t codes[kPiece];
+  float rounded[kPiece];
+  // Half a step above the largest number.
+  const float overflow = type == QMM_DTYPE_F16 ? 65520.0f : 0x1.FFp127f;
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (; count > 0; values += kPiece, count -= kPiece) {
+    const int64_t piece = std::min(kPiece, count);
+    encodeRow(type, QMM_NIBBLES_NONE, values, 0, piece, codes);
+    decodeRow(type, QMM_NIBBLES_NONE, codes, 0, piece, rounded);
+    for (int64_t i = 0; i < piece; ++i)
+      values[i] = std::fabs(values[i]) >= overflow
+                      ? std::copysign(infinity, values[i])
+                      : rounded[i];
+  }
+}
+
 void Operand::decode(const KernelTable &kernels, const Buffers &buffers,
                      int64_t matrix, int64_t row, int64_t k, int64_t count,
                      float *dst) const {
   const uint8_t *src = this->row(buffers, matrix, row);
   if (!hasBlocksInK) {
     decodeRow(element(), nibbles(), src, k, count, dst);
+    if (isRounded()) {
+      float factor;
+      loadFactors(buffers, matrix, row, 1, &factor);
+      kernels.scaleBlocks(dst, count, 0, count, &factor);
+      roundRow(precision, dst, count);
+    }
     return;
   }
   constexpr int64_t kPiece = 512;
   float scales[kPiece + 1];
   const int64_t block = scheme.block_k;
+  const float tensorScale = isRounded() ? loadTensorScale(buffers) : 1.0f;
   while (count > 0) {
     const int64_t piece = std::min(count, kPiece);
     const int64_t c0 = k / block, c1 = (k + piece - 1) / block;
     decodeRow(element(), nibbles(), src, k, piece, dst);
     loadBlockScales(buffers, matrix, row, c0, c1 - c0 + 1, scales);
+    if (tensorScale != 1.0f)
+      kernels.scaleBlocks(scales, c1 - c0 + 1, 0, kPiece + 1, &tensorScale);
     kernels.scaleBlocks(dst, piece, k - c0 * block, block, scales);
+    if (isRounded())
+      roundRow(precision, dst, piece);
     dst += piece;
     k += piece;
     count -= piece;

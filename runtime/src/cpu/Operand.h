@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Scales that change along K multiply the elements when a row is decoded; those
-// that don't (row, tensor) multiply the finished sums.
+// that don't (row, tensor) multiply the finished sums, unless the product of
+// element and scales is rounded.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QMMRT_CPU_OPERAND_H
@@ -31,10 +32,13 @@ struct Operand {
   qmm_layout layout = {};
   TensorExtents extents = {};
   bool hasBlocksInK = false;
-  bool isShared = false; // one matrix for all batches
+  bool isShared = false;               // one matrix for all batches
+  qmm_dtype precision = QMM_DTYPE_F32; // elements times all scales round to it
 
   Operand() = default;
   Operand(const qmm_tensor &tensor, const TensorExtents &extents);
+
+  bool isRounded() const { return precision != QMM_DTYPE_F32; }
 
   qmm_dtype element() const { return qmm_dtype(scheme.element); }
   qmm_nibble_order nibbles() const { return qmm_nibble_order(layout.nibbles); }
@@ -62,15 +66,20 @@ struct Operand {
     return scaleMatrix(buffers, matrix) +
            getScaleOffset(layout, extents.logicalScales, scaleRow(row), 0);
   }
-  /// Per row: everything but the scales of blocks in K.
+  /// Per row: everything that decode leaves out.
   void loadRowScales(const Buffers &buffers, int64_t matrix, int64_t row,
                      int64_t count, float *dst) const;
-  /// Elements times the scales of blocks in K.
+  /// Elements times the scales of blocks in K; rounded elements are times
+  /// all scales.
   void decode(const KernelTable &kernels, const Buffers &buffers,
               int64_t matrix, int64_t row, int64_t k, int64_t count,
               float *dst) const;
 
 private:
+  float loadTensorScale(const Buffers &buffers) const;
+  /// The scales of whole rows, times the tensor scale.
+  void loadFactors(const Buffers &buffers, int64_t matrix, int64_t row,
+                   int64_t count, float *dst) const;
   const uint8_t *scaleMatrix(const Buffers &buffers, int64_t matrix) const;
 };
 

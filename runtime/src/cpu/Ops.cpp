@@ -12,7 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "qmm/ops.h"
 
-#include "cpu/Context.h"
+#include "context/Context.h"
 #include "cpu/Matmul.h"
 #include "cpu/MatmulBlocking.h"
 #include "numerics/Quantize.h"
@@ -27,10 +27,21 @@ using detail::invalid;
 
 namespace {
 
-Status requireAll(const qmm_context *context, const qmm_tensor *src,
-                  const qmm_tensor *dst) {
+/// Is this a context whose device has these operations on their own?
+Status requireHost(const qmm_context *context) {
   if (!context)
     return invalid("context is NULL");
+  if (context->device)
+    return Status(QMM_STATUS_UNSUPPORTED,
+                  "quantize, dequantize, relayout and amax run on a GPU as "
+                  "kernels of compiled programs; expected a CPU context");
+  return Status();
+}
+
+Status requireAll(const qmm_context *context, const qmm_tensor *src,
+                  const qmm_tensor *dst) {
+  if (Status s = requireHost(context); !s.ok())
+    return s;
   if (!src)
     return invalid("src is NULL, expected a tensor");
   if (!dst)
@@ -71,11 +82,12 @@ Status verifyMatmulBuffers(const qmm_scaled_matmul_args &args,
     const bool isResult = tensor == args.d && dataName[0] == 'd';
     const bool givesScale =
         isResult && plan.output == cpu::MatmulPlan::Output::Computed;
-    (isResult ? outputs[numOutputs++] : inputs[numInputs++]) = {
-        dataName, tensor->data, extents->dataBytes};
+    // Range is spelled out for g++ 13, which assigns no list to a conditional.
+    (isResult ? outputs[numOutputs++] : inputs[numInputs++]) =
+        Range{dataName, tensor->data, extents->dataBytes};
     if (!isWide(tensor->scheme))
-      (givesScale ? outputs[numOutputs++] : inputs[numInputs++]) = {
-          scaleName, tensor->scale, extents->scaleBytes};
+      (givesScale ? outputs[numOutputs++] : inputs[numInputs++]) =
+          Range{scaleName, tensor->scale, extents->scaleBytes};
     if (tensor->scheme.has_tensor_scale)
       inputs[numInputs++] = {tensorScaleName, tensor->tensor_scale,
                              extents->tensorScaleBytes};
@@ -95,6 +107,8 @@ Status verifyMatmulBuffers(const qmm_scaled_matmul_args &args,
   if (Status s = add(args.d, "d", "d: data", "d: scale", "d: tensor_scale");
       !s.ok())
     return s;
+  if (args.alpha)
+    inputs[numInputs++] = {"alpha", args.alpha, sizeof(float)};
   if (args.amax)
     outputs[numOutputs++] = {"amax", args.amax, sizeof(float)};
   if (args.workspace)
@@ -127,6 +141,8 @@ Result<cpu::MatmulPlan> planFor(qmm_context *context,
 }
 
 Status scaledMatmul(qmm_context *context, const qmm_scaled_matmul_args *args) {
+  if (context && context->device && args)
+    return cuda::scaledMatmul(*context->device, *context->matmuls, *args);
   Result<cpu::MatmulPlan> plan = planFor(context, args);
   if (!plan.ok())
     return plan.getStatus();
@@ -157,6 +173,7 @@ Status scaledMatmul(qmm_context *context, const qmm_scaled_matmul_args *args) {
   buffers.d = getBuffers(*args->d);
   buffers.bias = args->bias ? args->bias->data : nullptr;
   buffers.residual = args->residual ? args->residual->data : nullptr;
+  buffers.alpha = args->alpha;
   buffers.amax = args->amax;
   cpu::runMatmul(*context->executor, *plan, buffers, workspace);
   return Status();
@@ -201,8 +218,8 @@ qmm_status qmm_relayout(qmm_context *context, const qmm_tensor *src,
 qmm_status qmm_amax(qmm_context *context, const qmm_tensor *src,
                     float *result) {
   return guardCall([&] {
-    if (!context)
-      return invalid("context is NULL");
+    if (Status s = requireHost(context); !s.ok())
+      return s;
     if (!src)
       return invalid("src is NULL, expected a tensor");
     if (!result)
@@ -217,6 +234,13 @@ qmm_status qmm_scaled_matmul_workspace(qmm_context *context,
   return guardCall([&] {
     if (!bytes)
       return invalid("bytes is NULL, expected a place for the size");
+    if (context && context->device && args) {
+      auto found = context->matmuls->get(
+          *args, static_cast<cuda::CUstream>(args->stream));
+      if (found.ok())
+        *bytes = (*found)->getWorkspaceBytes();
+      return found.getStatus();
+    }
     Result<cpu::MatmulPlan> plan = planFor(context, args);
     if (!plan.ok())
       return plan.getStatus();

@@ -63,6 +63,7 @@ namespace qmmrt::cuda {
   X(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, 75)                          \
   X(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, 76)                          \
   X(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR, 81)              \
+  X(CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS, 88)                            \
   X(CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH, 95)                                \
   X(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, 97)                 \
   X(CU_DEVICE_ATTRIBUTE_MAX_PERSISTING_L2_CACHE_SIZE, 108)                     \
@@ -76,6 +77,10 @@ namespace qmmrt::cuda {
   X(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 8)                        \
   X(CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT, 9)                     \
   X(CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 14)
+
+#define QMM_CUDA_POINTER_ATTRIBUTES(X)                                         \
+  X(CU_POINTER_ATTRIBUTE_MEMORY_TYPE, 2)                                       \
+  X(CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, 9)
 
 #define QMM_CUDA_LAUNCH_ATTRIBUTES(X)                                          \
   X(CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW, 1)                               \
@@ -224,6 +229,11 @@ namespace qmmrt::cuda {
   X(CUBLASLT_MATMUL_PREF_MAX_WAVES_COUNT, 9)                                   \
   X(CUBLASLT_MATMUL_PREF_IMPL_MASK, 12)
 
+#define QMM_CUBLASLT_REDUCTION_SCHEMES(X)                                      \
+  X(CUBLASLT_REDUCTION_SCHEME_INPLACE, 1)                                      \
+  X(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE, 2)                                 \
+  X(CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE, 4)
+
 #define QMM_CUBLASLT_ALGO_ATTRIBUTES(X)                                        \
   X(CUBLASLT_ALGO_CONFIG_ID, 0)                                                \
   X(CUBLASLT_ALGO_CONFIG_TILE_ID, 1)                                           \
@@ -242,6 +252,9 @@ enum CUdevice_attribute : int {
 };
 enum CUfunction_attribute : int {
   QMM_CUDA_FUNCTION_ATTRIBUTES(QMM_CUDA_ENUMERATOR)
+};
+enum CUpointer_attribute : int {
+  QMM_CUDA_POINTER_ATTRIBUTES(QMM_CUDA_ENUMERATOR)
 };
 enum CUlaunchAttributeID : int {
   QMM_CUDA_LAUNCH_ATTRIBUTES(QMM_CUDA_ENUMERATOR)
@@ -272,6 +285,9 @@ enum cublasLtMatmulDescAttribute : int {
 enum cublasLtEpilogue : int { QMM_CUBLASLT_EPILOGUES(QMM_CUDA_ENUMERATOR) };
 enum cublasLtMatmulPreferenceAttribute : int {
   QMM_CUBLASLT_PREFERENCE_ATTRIBUTES(QMM_CUDA_ENUMERATOR)
+};
+enum cublasLtReductionScheme : uint32_t {
+  QMM_CUBLASLT_REDUCTION_SCHEMES(QMM_CUDA_ENUMERATOR)
 };
 enum cublasLtMatmulAlgoConfigAttribute : int {
   QMM_CUBLASLT_ALGO_ATTRIBUTES(QMM_CUDA_ENUMERATOR)
@@ -378,6 +394,8 @@ struct cublasLtMatmulHeuristicResult {
   X(cuMemcpyDtoDAsync_v2, CUresult,                                            \
     (CUdeviceptr, CUdeviceptr, size_t, CUstream))                              \
   X(cuMemsetD8Async, CUresult, (CUdeviceptr, unsigned char, size_t, CUstream)) \
+  X(cuPointerGetAttribute, CUresult,                                           \
+    (void *, CUpointer_attribute, CUdeviceptr))                                \
   X(cuModuleLoadDataEx, CUresult,                                              \
     (CUmodule *, const void *, unsigned, CUjit_option *, void **))             \
   X(cuModuleUnload, CUresult, (CUmodule))                                      \
@@ -403,7 +421,7 @@ struct cublasLtMatmulHeuristicResult {
   X(cuEventCreate, CUresult, (CUevent *, unsigned))                            \
   X(cuEventRecord, CUresult, (CUevent, CUstream))                              \
   X(cuEventSynchronize, CUresult, (CUevent))                                   \
-  X(cuEventElapsedTime_v2, CUresult, (float *, CUevent, CUevent))              \
+  X(cuEventElapsedTime, CUresult, (float *, CUevent, CUevent))                 \
   X(cuEventDestroy_v2, CUresult, (CUevent))
 
 #define QMM_CUBLASLT_FUNCTIONS(X)                                              \
@@ -418,23 +436,17 @@ struct cublasLtMatmulHeuristicResult {
      cublasLtMatrixLayout, const void *, cublasLtMatrixLayout, const void *,   \
      const void *, cublasLtMatrixLayout, void *, cublasLtMatrixLayout,         \
      const cublasLtMatmulAlgo *, void *, size_t, CUstream))                    \
-  X(cublasLtMatrixLayoutCreate, cublasStatus,                                  \
-    (cublasLtMatrixLayout *, cudaDataType, uint64_t, uint64_t, int64_t))       \
-  X(cublasLtMatrixLayoutDestroy, cublasStatus, (cublasLtMatrixLayout))         \
+  X(cublasLtMatrixLayoutInit_internal, cublasStatus,                           \
+    (cublasLtMatrixLayout, size_t, cudaDataType, uint64_t, uint64_t, int64_t)) \
   X(cublasLtMatrixLayoutSetAttribute, cublasStatus,                            \
     (cublasLtMatrixLayout, cublasLtMatrixLayoutAttribute, const void *,        \
      size_t))                                                                  \
-  X(cublasLtMatmulDescCreate, cublasStatus,                                    \
-    (cublasLtMatmulDesc *, cublasComputeType, cudaDataType))                   \
-  X(cublasLtMatmulDescDestroy, cublasStatus, (cublasLtMatmulDesc))             \
+  X(cublasLtMatmulDescInit_internal, cublasStatus,                             \
+    (cublasLtMatmulDesc, size_t, cublasComputeType, cudaDataType))             \
   X(cublasLtMatmulDescSetAttribute, cublasStatus,                              \
     (cublasLtMatmulDesc, cublasLtMatmulDescAttribute, const void *, size_t))   \
-  X(cublasLtMatmulDescGetAttribute, cublasStatus,                              \
-    (cublasLtMatmulDesc, cublasLtMatmulDescAttribute, void *, size_t,          \
-     size_t *))                                                                \
-  X(cublasLtMatmulPreferenceCreate, cublasStatus,                              \
-    (cublasLtMatmulPreference *))                                              \
-  X(cublasLtMatmulPreferenceDestroy, cublasStatus, (cublasLtMatmulPreference)) \
+  X(cublasLtMatmulPreferenceInit_internal, cublasStatus,                       \
+    (cublasLtMatmulPreference, size_t))                                        \
   X(cublasLtMatmulPreferenceSetAttribute, cublasStatus,                        \
     (cublasLtMatmulPreference, cublasLtMatmulPreferenceAttribute,              \
      const void *, size_t))                                                    \
@@ -460,7 +472,8 @@ struct cublasLtMatmulHeuristicResult {
 struct DriverFunctions {
   QMM_CUDA_DRIVER_FUNCTIONS(QMM_CUDA_POINTER)
 };
-/// The functions of libcublasLt.so.13.
+/// The functions of libcublasLt.so.13 and .12.  Descriptors are initialized in
+/// place, as NVIDIA's inline functions do, so that they can be copied.
 struct CublasLtFunctions {
   QMM_CUBLASLT_FUNCTIONS(QMM_CUDA_POINTER)
 };

@@ -1,4 +1,4 @@
-//===- cuda/CudaLibraries.h - CUDA, if this machine has it ---- -*- C++ -*-===//
+//===- cuda/CudaLibraries.h - CUDA, if this machine has it ------*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -16,6 +16,9 @@
 #include "cuda/CudaAbi.h"
 #include "support/Status.h"
 
+#include <string>
+#include <vector>
+
 namespace qmmrt::cuda {
 
 /// Both symbol tables, complete.  The libraries stay loaded for the rest of the
@@ -23,13 +26,21 @@ namespace qmmrt::cuda {
 struct CudaLibraries {
   DriverFunctions driver;
   CublasLtFunctions cublasLt;
+  std::string cublasLtFile; // as found
+  uint64_t cublasLtBytes = 0;
 
   /// UNSUPPORTED names the library that isn't there or the function it lacks.
-  /// `driverName` and `cublasLtName` are what dlopen gets.
-  static Result<CudaLibraries>
-  load(const char *driverName = "libcuda.so.1",
-       const char *cublasLtName = "libcublasLt.so.13");
+  /// `driver` is what dlopen gets; of `cublasLt` the first that loads is taken.
+  static Result<CudaLibraries> load(const std::string &driver,
+                                    const std::vector<std::string> &cublasLt);
+  /// The system's driver; cuBLASLt by `path` (qmm_context_options::cublaslt),
+  /// else by QMM_CUBLASLT_PATH, else where the loader and a toolkit have it.
+  static Result<CudaLibraries> load(const std::string &path = "");
 };
+
+/// Files that may be cuBLASLt, newest version first in each folder: `path` as
+/// qmm_context_options::cublaslt describes it.
+std::vector<std::string> getCublasLtCandidates(const std::string &path);
 
 } // namespace qmmrt::cuda
 

@@ -20,7 +20,7 @@
 namespace qmmrt::program {
 
 /// The file format's version.  A reader refuses any other: see docs.
-constexpr uint32_t kArtifactVersion = 1;
+constexpr uint32_t kArtifactVersion = 2;
 
 /// Verifies `module` (Verify.h) and writes it to `path`: whole, or nothing.
 /// Embedded parameters stream from Parameter::data to the file.

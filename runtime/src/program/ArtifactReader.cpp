@@ -217,9 +217,13 @@ Command Reader::command(Decoder &in) {
   case Command::Kind::ScaledMatmul:
     command.activation =
         qmm_activation(in.u32AtMost(QMM_ACTIVATION_SILU, "activation"));
+    command.aPrecision = dtype(in);
+    command.bPrecision = dtype(in);
     command.hasBias = byteBoolean(in, "bias flag");
     command.hasResidual = byteBoolean(in, "residual flag");
+    command.alpha = in.i32();
     command.amax = in.i32();
+    command.inverseOutScale = in.i32();
     break;
   case Command::Kind::Quantize:
     command.scaleSource =
@@ -339,8 +343,16 @@ Result<Module> Reader::read() {
   parameters(in, module);
   for (size_t i = 0, n = in.count(8); i < n && in.ok(); ++i)
     module.packed.push_back(in.u64());
-  for (size_t i = 0, n = in.count(4); i < n && in.ok(); ++i)
-    module.kernels.push_back(in.string());
+  for (size_t i = 0, n = in.count(25); i < n && in.ok(); ++i) {
+    Kernel kernel;
+    kernel.name = in.string();
+    kernel.launch.threads = in.u32();
+    kernel.launch.itemsPerBlock = in.u64();
+    kernel.launch.sharedBytes = in.u32();
+    kernel.launch.blocksPerSM = in.u32();
+    kernel.launch.cooperative = byteBoolean(in, "cooperative flag");
+    module.kernels.push_back(std::move(kernel));
+  }
   objects(in, module);
   module.init = entry(in);
   for (size_t i = 0, n = in.count(32); i < n && in.ok(); ++i)

@@ -71,9 +71,13 @@ static void encode(Encoder &out, const Command &command) {
   switch (command.kind) {
   case Command::Kind::ScaledMatmul:
     out.u32(command.activation);
+    out.u32(command.aPrecision);
+    out.u32(command.bPrecision);
     out.u8(command.hasBias);
     out.u8(command.hasResidual);
+    out.i32(command.alpha);
     out.i32(command.amax);
+    out.i32(command.inverseOutScale);
     break;
   case Command::Kind::Quantize:
     out.u32(command.scaleSource);
@@ -156,8 +160,14 @@ static std::string encodeProgram(const Module &module, uint64_t &objectBytes,
   for (uint64_t bytes : module.packed)
     out.u64(bytes);
   out.u32(uint32_t(module.kernels.size()));
-  for (const std::string &kernel : module.kernels)
-    out.string(kernel);
+  for (const Kernel &kernel : module.kernels) {
+    out.string(kernel.name);
+    out.u32(kernel.launch.threads);
+    out.u64(kernel.launch.itemsPerBlock);
+    out.u32(kernel.launch.sharedBytes);
+    out.u32(kernel.launch.blocksPerSM);
+    out.u8(kernel.launch.cooperative);
+  }
   objectBytes = 0;
   out.u32(uint32_t(module.objects.size()));
   for (const Object &object : module.objects) {

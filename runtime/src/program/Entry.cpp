@@ -135,9 +135,9 @@ Result<qmm_entry::PlanPtr> qmm_entry::getPlan(const qmm_tensor *inputs) {
     return status;
   if (PlanPtr plan = lookUp(dims))
     return plan;
-  Result<PlanPtr> built = buildPlan(
-      module.artifact.module, program, module.kernels,
-      std::vector<int64_t>(dims, dims + program.numDims), module.getExecutor());
+  Result<PlanPtr> built =
+      buildPlan(module.artifact.module, program, module.getBackend(),
+                std::vector<int64_t>(dims, dims + program.numDims));
   if (!built.ok())
     return built;
   (*built)->lastUse = ++clock;
@@ -247,8 +247,45 @@ Status qmm_entry::checkMemory(const Plan &plan, const qmm_tensor *inputs,
   return Status();
 }
 
+/// Kernels access 16 bytes at a time, and an address that isn't the GPU's would
+/// end every later call of the process.
+Status qmm_entry::checkDevicePointers(const Plan &plan,
+                                      const qmm_tensor *inputs,
+                                      const qmm_tensor *outputs,
+                                      const void *arena) const {
+  constexpr unsigned kAlignment = 16;
+  const cuda::Device &device = module.device->getDevice();
+  auto check = [&](const char *kind, size_t index, const Value &value,
+                   const void *data, uint64_t bytes) {
+    if (bytes == 0)
+      return Status();
+    if (reinterpret_cast<uintptr_t>(data) % kAlignment != 0)
+      return invalid(program, describe(kind, index, value) +
+                                  "'s data isn't aligned to " +
+                                  std::to_string(kAlignment) + " bytes");
+    Status status = device.verifyPointer(data, kind);
+    return status.ok() ? status
+                       : Status(status.getCode(),
+                                "entry '" + program.name +
+                                    "': " + describe(kind, index, value) +
+                                    ": " + status.getMessage());
+  };
+  for (size_t i = 0; i < program.inputs.size(); ++i)
+    if (Status status = check("argument", i, program.inputs[i], inputs[i].data,
+                              plan.inputBytes[i]);
+        !status.ok())
+      return status;
+  for (size_t i = 0; i < program.outputs.size(); ++i)
+    if (Status status = check("output", i, program.outputs[i], outputs[i].data,
+                              plan.outputBytes[i]);
+        !status.ok())
+      return status;
+  return plan.arenaBytes == 0 ? Status()
+                              : device.verifyPointer(arena, "the arena");
+}
+
 Status qmm_entry::invoke(const qmm_tensor *inputs, const qmm_tensor *outputs,
-                         void *arena, size_t arenaBytes) {
+                         void *arena, size_t arenaBytes, void *stream) {
   PlanPtr plan;
   if (Status status = findPrepared(inputs, plan); !status.ok())
     return status;
@@ -261,5 +298,14 @@ Status qmm_entry::invoke(const qmm_tensor *inputs, const qmm_tensor *outputs,
   bases.inputs = inputs;
   bases.outputs = outputs;
   bases.arena = static_cast<char *>(arena);
+  if (module.device) {
+    if (Status status = checkDevicePointers(*plan, inputs, outputs, arena);
+        !status.ok())
+      return status;
+    return runPlan(*plan, program, bases, *module.device,
+                   static_cast<cuda::CUstream>(stream));
+  }
+  if (stream)
+    return invalid(program, "stream is given, expected NULL on the CPU");
   return runPlan(*plan, program, bases, module.getExecutor());
 }

@@ -28,33 +28,7 @@ public:
   Status run(const PlannedCommand &planned);
 
 private:
-  /// Read-only buffers lose their const here: the verifier has made sure that
-  /// no command writes them.
-  void *resolve(int32_t index) const {
-    if (index == kNoSlot)
-      return nullptr;
-    const PlannedSlot &slot = plan.slots[size_t(index)];
-    void *base = nullptr;
-    switch (slot.kind) {
-    case Slot::Kind::Input:
-      base = bases.inputs[slot.index].data;
-      break;
-    case Slot::Kind::Output:
-      base = bases.outputs[slot.index].data;
-      break;
-    case Slot::Kind::Arena:
-      base = bases.arena;
-      break;
-    case Slot::Kind::Parameter:
-      base = const_cast<void *>(bases.parameters[slot.index]);
-      break;
-    case Slot::Kind::Packed:
-      base = bases.packed[slot.index];
-      break;
-    }
-    // An empty value may have no address at all.
-    return base ? static_cast<char *>(base) + slot.offset : nullptr;
-  }
+  void *resolve(int32_t slot) const { return plan.resolve(bases, slot); }
 
   qmm_tensor bind(const PlannedTensor &tensor) const {
     qmm_tensor bound = tensor.descriptor;
@@ -90,6 +64,7 @@ Status Runner::runMatmul(const PlannedCommand &planned) {
     buffers.bias = resolve(planned.tensors[next++].data);
   if (command.hasResidual)
     buffers.residual = resolve(planned.tensors[next].data);
+  buffers.alpha = static_cast<const float *>(resolve(command.alpha));
   buffers.amax = static_cast<float *>(resolve(command.amax));
   cpu::runMatmul(executor, *planned.matmul, buffers,
                  bases.arena + plan.workspaceOffset);
@@ -156,20 +131,50 @@ Status Runner::run(const PlannedCommand &planned) {
   return Status();
 }
 
+void *Plan::resolve(const Bases &bases, int32_t index) const {
+  if (index == kNoSlot)
+    return nullptr;
+  const PlannedSlot &slot = slots[size_t(index)];
+  void *base = nullptr;
+  switch (slot.kind) {
+  case Slot::Kind::Input:
+    base = bases.inputs[slot.index].data;
+    break;
+  case Slot::Kind::Output:
+    base = bases.outputs[slot.index].data;
+    break;
+  case Slot::Kind::Arena:
+    base = bases.arena;
+    break;
+  case Slot::Kind::Parameter:
+    base = const_cast<void *>(bases.parameters[slot.index]);
+    break;
+  case Slot::Kind::Packed:
+    base = bases.packed[slot.index];
+    break;
+  }
+  // An empty value may have no address at all.
+  return base ? static_cast<char *>(base) + slot.offset : nullptr;
+}
+
+Status describeFailure(const Entry &entry, const PlannedCommand &command,
+                       size_t index, const Status &status) {
+  const std::string &location = command.command->location;
+  return Status(status.getCode(),
+                (entry.name.empty() ? std::string("init")
+                                    : "entry '" + entry.name + "'") +
+                    ", command " + std::to_string(index) +
+                    (location.empty() ? "" : " (" + location + ")") + ": " +
+                    status.getMessage());
+}
+
 Status runPlan(const Plan &plan, const Entry &entry, const Bases &bases,
                Executor &executor) {
   Runner runner(plan, bases, executor);
   for (size_t i = 0; i < plan.commands.size(); ++i) {
     Status status = runner.run(plan.commands[i]);
-    if (status.ok())
-      continue;
-    const std::string &location = plan.commands[i].command->location;
-    return Status(status.getCode(),
-                  (entry.name.empty() ? std::string("init")
-                                      : "entry '" + entry.name + "'") +
-                      ", command " + std::to_string(i) +
-                      (location.empty() ? "" : " (" + location + ")") + ": " +
-                      status.getMessage());
+    if (!status.ok())
+      return describeFailure(entry, plan.commands[i], i, status);
   }
   return Status();
 }

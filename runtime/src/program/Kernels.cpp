@@ -131,12 +131,12 @@ Result<KernelLibrary> KernelLibrary::load(const Module &module) {
                   "cannot load the program's kernels for " + object->isa +
                       ": " + (error ? error : "unknown error"));
   }
-  for (const std::string &name : module.kernels) {
-    void *symbol = ::dlsym(library.handle, name.c_str());
+  for (const Kernel &kernel : module.kernels) {
+    void *symbol = ::dlsym(library.handle, kernel.name.c_str());
     if (!symbol)
       return Status(QMM_STATUS_MALFORMED, "the program's object for " +
                                               object->isa + " lacks kernel '" +
-                                              name + "'");
+                                              kernel.name + "'");
     library.kernels.push_back(reinterpret_cast<HostKernel>(symbol));
   }
   return library;

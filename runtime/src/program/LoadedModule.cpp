@@ -11,7 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "program/LoadedModule.h"
 
-#include "cpu/Context.h"
+#include "context/Context.h"
 
 #include <sys/mman.h>
 
@@ -52,7 +52,14 @@ Status PackedBuffers::allocate(const std::vector<uint64_t> &sizes) {
 
 Executor &qmm_module::getExecutor() const { return *context.executor; }
 
+Backend qmm_module::getBackend() const {
+  return {getExecutor(), kernels, device.get()};
+}
+
 Bases qmm_module::getBases() const {
+  if (device)
+    return {nullptr, nullptr, nullptr, device->getParameters(),
+            device->getPacked()};
   return {nullptr, nullptr, nullptr, parameters.get(), packed.get()};
 }
 
@@ -61,15 +68,59 @@ Status qmm_module::runInit() {
   if (init.commands.empty())
     return Status();
   Result<std::shared_ptr<Plan>> plan =
-      buildPlan(artifact.module, init, kernels, {}, getExecutor());
+      buildPlan(artifact.module, init, getBackend(), {});
   if (!plan.ok())
     return plan.getStatus();
+  Bases bases = getBases();
+  if (device)
+    return runInitOnDevice(**plan, bases);
   PackedBuffers arena;
   if (Status status = arena.allocate({(*plan)->arenaBytes}); !status.ok())
     return status;
-  Bases bases = getBases();
   bases.arena = static_cast<char *>(arena.get()[0]);
   return runPlan(**plan, init, bases, getExecutor());
+}
+
+Status qmm_module::runInitOnDevice(const Plan &plan, Bases bases) {
+  cuda::Device &gpu = device->getDevice();
+  Result<void *> arena = gpu.allocate(size_t(plan.arenaBytes));
+  if (!arena.ok())
+    return arena.getStatus();
+  bases.arena = static_cast<char *>(*arena);
+  Status status =
+      runPlan(plan, artifact.module.init, bases, *device, /*stream=*/nullptr);
+  if (status.ok())
+    status = gpu.synchronize(/*stream=*/nullptr);
+  Status freed = gpu.free(*arena);
+  return status.ok() ? freed : status;
+}
+
+Status qmm_module::loadForDevice() {
+  const Module &program = artifact.module;
+  bool isForGPU = program.target == "cuda";
+  if (isForGPU != (context.device != nullptr))
+    return Status(
+        QMM_STATUS_UNSUPPORTED,
+        std::string("the program was compiled for ") +
+            (isForGPU ? "a GPU" : "the CPU") +
+            ", but the context's device is " + context.description +
+            ": compile with --target=" +
+            (isForGPU ? "cpu"
+                      : "cuda:" + context.device->getProperties().chip) +
+            ", or create a context for " + (isForGPU ? "\"cuda\"" : "\"cpu\""));
+  if (isForGPU) {
+    auto loaded = DeviceProgram::load(context.device, *context.matmuls, program,
+                                      parameters.get());
+    if (!loaded.ok())
+      return loaded.getStatus();
+    device = std::move(*loaded);
+    return Status();
+  }
+  Result<KernelLibrary> library = KernelLibrary::load(program);
+  if (!library.ok())
+    return library.getStatus();
+  kernels = std::move(*library);
+  return packed.allocate(program.packed);
 }
 
 Status qmm_module::load(const std::string &path, const char *weightsDir) {
@@ -93,12 +144,7 @@ Status qmm_module::load(const std::string &path, const char *weightsDir) {
     return withPath(bound.getStatus());
   parameters = std::move(*bound);
 
-  Result<KernelLibrary> library = KernelLibrary::load(program);
-  if (!library.ok())
-    return withPath(library.getStatus());
-  kernels = std::move(*library);
-
-  if (Status status = packed.allocate(program.packed); !status.ok())
+  if (Status status = loadForDevice(); !status.ok())
     return withPath(status);
   if (Status status = runInit(); !status.ok())
     return withPath(status);

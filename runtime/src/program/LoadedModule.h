@@ -54,7 +54,7 @@ struct qmm_entry {
   /// As above but nullptr when none is prepared; allocates nothing then either.
   qmmrt::Status findPrepared(const qmm_tensor *inputs, PlanPtr &plan);
   qmmrt::Status invoke(const qmm_tensor *inputs, const qmm_tensor *outputs,
-                       void *arena, size_t arenaBytes);
+                       void *arena, size_t arenaBytes, void *stream);
 
   qmm_module &module;
   const qmmrt::program::Entry &program;
@@ -67,6 +67,10 @@ private:
   qmmrt::Status checkMemory(const qmmrt::program::Plan &plan,
                             const qmm_tensor *inputs, const qmm_tensor *outputs,
                             const void *arena, size_t arenaBytes) const;
+  qmmrt::Status checkDevicePointers(const qmmrt::program::Plan &plan,
+                                    const qmm_tensor *inputs,
+                                    const qmm_tensor *outputs,
+                                    const void *arena) const;
 
   std::shared_mutex mutex; // guards plans
   std::vector<PlanPtr> plans;
@@ -79,6 +83,7 @@ struct qmm_module {
   /// Opens, verifies, binds parameters, loads kernels and runs init.
   qmmrt::Status load(const std::string &path, const char *weightsDir);
   qmmrt::Executor &getExecutor() const;
+  qmmrt::program::Backend getBackend() const;
   qmmrt::program::Bases getBases() const;
 
   qmm_context &context;
@@ -86,10 +91,14 @@ struct qmm_module {
   qmmrt::program::KernelLibrary kernels;
   qmmrt::program::ParameterSet parameters;
   qmmrt::program::PackedBuffers packed;
+  std::unique_ptr<qmmrt::program::DeviceProgram> device; // on a GPU
   std::vector<std::unique_ptr<qmm_entry>> entries;
 
 private:
+  qmmrt::Status loadForDevice();
   qmmrt::Status runInit();
+  qmmrt::Status runInitOnDevice(const qmmrt::program::Plan &plan,
+                                qmmrt::program::Bases bases);
 };
 
 #endif // QMMRT_PROGRAM_LOADEDMODULE_H

@@ -186,9 +186,6 @@ qmm_status qmm_entry_invoke(qmm_entry *entry, const qmm_tensor *inputs,
   return guardCall([&]() -> Status {
     if (!entry)
       return isNull("qmm_entry_invoke", "entry");
-    if (stream)
-      return invalid("qmm_entry_invoke: stream is given, expected NULL on "
-                     "the CPU");
-    return entry->invoke(inputs, outputs, arena, arena_bytes);
+    return entry->invoke(inputs, outputs, arena, arena_bytes, stream);
   });
 }

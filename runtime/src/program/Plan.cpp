@@ -46,10 +46,9 @@ namespace {
 
 class Planner {
 public:
-  Planner(const Module &module, const Entry &entry,
-          const KernelLibrary &kernels, Executor &executor, Plan &plan)
-      : module(module), entry(entry), kernels(kernels), executor(executor),
-        plan(plan) {}
+  Planner(const Module &module, const Entry &entry, const Backend &backend,
+          Plan &plan)
+      : module(module), entry(entry), backend(backend), plan(plan) {}
 
   Status build();
 
@@ -81,8 +80,7 @@ private:
 
   const Module &module;
   const Entry &entry;
-  const KernelLibrary &kernels;
-  Executor &executor;
+  const Backend &backend;
   Plan &plan;
   uint64_t programArenaBytes = 0;
 };
@@ -259,6 +257,8 @@ Status Planner::planMatmul(const Command &command, PlannedCommand &planned) {
   qmm_scaled_matmul_args args = {};
   args.struct_size = sizeof(args);
   args.activation = command.activation;
+  args.a_precision = command.aPrecision;
+  args.b_precision = command.bPrecision;
   args.a = &planned.tensors[0].descriptor;
   args.b = &planned.tensors[1].descriptor;
   args.d = &planned.tensors[2].descriptor;
@@ -270,8 +270,23 @@ Status Planner::planMatmul(const Command &command, PlannedCommand &planned) {
   float present; // only whether there is one matters here
   if (command.amax != kNoSlot)
     args.amax = &present;
+  if (command.alpha != kNoSlot)
+    args.alpha = &present;
+  if (backend.device) {
+    auto matmul = backend.device->planMatmul(args);
+    if (!matmul.ok())
+      return matmul.getStatus();
+    planned.deviceMatmul = std::move(*matmul);
+    const cuda::MatmulProblem &problem = planned.deviceMatmul->getProblem();
+    plan.flops += 2.0 * double(problem.batch) * double(problem.m) *
+                  double(problem.n) * double(problem.k);
+    plan.streamWorkspaceBytes =
+        std::max(plan.streamWorkspaceBytes,
+                 uint64_t(planned.deviceMatmul->getWorkspaceBytes()));
+    return Status();
+  }
   Result<cpu::MatmulPlan> matmul =
-      cpu::planMatmul(args, executor.getNumWorkers());
+      cpu::planMatmul(args, backend.executor.getNumWorkers());
   if (!matmul.ok())
     return matmul.getStatus();
   plan.workspaceBytes =
@@ -283,7 +298,8 @@ Status Planner::planMatmul(const Command &command, PlannedCommand &planned) {
 }
 
 Status Planner::planKernel(const Command &command, PlannedCommand &planned) {
-  planned.kernel = kernels.get(command.kernel);
+  if (!backend.device)
+    planned.kernel = backend.kernels.get(command.kernel);
   for (const Expr &expr : command.integers) {
     Result<int64_t> value = evaluate(expr, plan.dims);
     if (!value.ok())
@@ -295,6 +311,15 @@ Status Planner::planKernel(const Command &command, PlannedCommand &planned) {
       !status.ok())
     return status;
   planned.extent = int64_t(extent);
+  if (backend.device) {
+    Result<cuda::LaunchConfig> launch =
+        backend.device->getLaunch(command.kernel, extent);
+    if (!launch.ok())
+      return launch.getStatus();
+    planned.launch = *launch;
+    planned.function = backend.device->getFunction(command.kernel);
+    return Status();
+  }
   // About 64 KiB of data a range: enough to pay for handing it out, and small
   // enough to balance.
   uint64_t bytes = 0;
@@ -331,11 +356,13 @@ Status Planner::planCommand(const Command &command, PlannedCommand &planned) {
       return Status(status.getCode(),
                     "tensor " + std::to_string(i) + ": " + status.getMessage());
   }
-  if (command.amax != kNoSlot)
-    if (Status status =
-            checkBuffer(command.amax, sizeof(float), sizeof(float), "amax");
-        !status.ok())
-      return status;
+  for (auto [slot, what] :
+       {std::pair(command.amax, "amax"), std::pair(command.alpha, "alpha"),
+        std::pair(command.inverseOutScale, "inverse output scale")})
+    if (slot != kNoSlot)
+      if (Status status = checkBuffer(slot, sizeof(float), sizeof(float), what);
+          !status.ok())
+        return status;
   switch (command.kind) {
   case Command::Kind::ScaledMatmul:
     return planMatmul(command, planned);
@@ -413,12 +440,11 @@ Status Planner::build() {
 
 Result<std::shared_ptr<Plan>> buildPlan(const Module &module,
                                         const Entry &entry,
-                                        const KernelLibrary &kernels,
-                                        std::vector<int64_t> dims,
-                                        Executor &executor) {
+                                        const Backend &backend,
+                                        std::vector<int64_t> dims) {
   auto plan = std::make_shared<Plan>();
   plan->dims = std::move(dims);
-  if (Status status = Planner(module, entry, kernels, executor, *plan).build();
+  if (Status status = Planner(module, entry, backend, *plan).build();
       !status.ok())
     return Status(status.getCode(),
                   (&entry == &module.init ? std::string("init")

@@ -77,7 +77,8 @@ struct TensorRef {
 
 struct Command {
   enum class Kind : uint8_t {
-    ScaledMatmul, // tensors: a, b, d, then bias and residual where flagged
+    ScaledMatmul, // tensors: a, b, d, then bias and residual where flagged;
+                  // alpha
     Quantize,     // tensors: src, dst
     Dequantize,   // tensors: src, dst
     Relayout,     // tensors: src, dst
@@ -90,9 +91,13 @@ struct Command {
 
   // ScaledMatmul
   qmm_activation activation = QMM_ACTIVATION_NONE;
+  qmm_dtype aPrecision = QMM_DTYPE_F32, bPrecision = QMM_DTYPE_F32;
   bool hasBias = false;
   bool hasResidual = false;
-  int32_t amax = kNoSlot; // f32; also Amax's result
+  int32_t alpha = kNoSlot; // f32
+  int32_t amax = kNoSlot;  // f32; also Amax's result
+  // f32, 1 / d's scale: what cuBLASLt multiplies an FP8 result with.
+  int32_t inverseOutScale = kNoSlot;
 
   // Quantize
   qmm_scale_source scaleSource = QMM_SCALES_COMPUTED;
@@ -101,7 +106,8 @@ struct Command {
   bool scalePrecisionInput = false;
 
   // Kernel: kernels[kernel](buffers of slots, values of integers, begin, end)
-  // over ranges of [0, extent), in parallel.
+  // over ranges of [0, extent), in parallel; on a GPU one launch, which takes
+  // the extent itself.
   uint32_t kernel = 0;
   std::vector<int32_t> slots;
   std::vector<Expr> integers;
@@ -148,20 +154,37 @@ struct Parameter {
   uint64_t bytes = 0;
 };
 
-/// A native object: a shared ELF object exporting every kernel by name.
+/// The grid of a device kernel: ceil(extent / itemsPerBlock) blocks of
+/// `threads`, at most blocksPerSM a multiprocessor unless that is 0.
+struct LaunchShape {
+  uint32_t threads = 0; // 0: a host kernel
+  uint64_t itemsPerBlock = 0;
+  uint32_t sharedBytes = 0; // dynamic
+  uint32_t blocksPerSM = 0;
+  bool cooperative = false;
+};
+
+struct Kernel {
+  std::string name; // symbol
+  LaunchShape launch = {};
+};
+
+/// Native code of every kernel by name: a shared ELF object, a cubin or PTX.
 struct Object {
-  std::string isa; // "x86-64", "x86-64-v3", "x86-64-v4", "aarch64"
+  // "x86-64", "x86-64-v3", "x86-64-v4", "aarch64"; "sm_90" is a cubin, and
+  // "ptx:sm_90" PTX text.
+  std::string isa;
   std::string bytes;
 };
 
 struct Module {
-  std::string target;             // "cpu"
+  std::string target;             // "cpu" or "cuda"
   std::vector<std::string> files; // paths as given when compiling, absolute
   std::vector<Parameter> parameters;
   std::vector<uint64_t> packed; // bytes of each packed buffer
   Entry init;                   // no inputs or outputs; runs once at load
   std::vector<Entry> entries;
-  std::vector<std::string> kernels; // symbol names
+  std::vector<Kernel> kernels;
   std::vector<Object> objects;
   std::string report; // JSON
 };

@@ -267,10 +267,22 @@ private:
     return Status();
   }
 
+  Status verifyPrecision(qmm_dtype precision, const char *what) {
+    if (precision == QMM_DTYPE_F32 || precision == QMM_DTYPE_BF16 ||
+        precision == QMM_DTYPE_F16)
+      return Status();
+    return malformed(std::string(what) + " " + std::to_string(precision) +
+                     ", expected f32, bf16 or f16");
+  }
+
   Status verifyMatmul(const Command &command) {
     if (unsigned(command.activation) > QMM_ACTIVATION_SILU)
       return malformed("unknown activation " +
                        std::to_string(command.activation));
+    for (qmm_dtype precision : {command.aPrecision, command.bPrecision})
+      if (Status status = verifyPrecision(precision, "operand precision");
+          !status.ok())
+        return status;
     size_t count = 3 + size_t(command.hasBias) + size_t(command.hasResidual);
     if (command.tensors.size() != count)
       return malformed("has " + std::to_string(command.tensors.size()) +
@@ -286,6 +298,14 @@ private:
           !status.ok())
         return prefix("tensor " + std::to_string(i), status);
     }
+    if (command.alpha != kNoSlot)
+      if (Status status = verifyRead(command.alpha, "alpha"); !status.ok())
+        return status;
+    if (command.inverseOutScale != kNoSlot)
+      if (Status status =
+              verifyRead(command.inverseOutScale, "inverse output scale");
+          !status.ok())
+        return status;
     return command.amax == kNoSlot ? Status()
                                    : verifyWrite(command.amax, "amax");
   }
@@ -297,12 +317,10 @@ private:
     if (unsigned(command.e8m0Rounding) > QMM_E8M0_EVEN)
       return malformed("unknown E8M0 rounding " +
                        std::to_string(command.e8m0Rounding));
-    if (command.dividePrecision != QMM_DTYPE_F32 &&
-        command.dividePrecision != QMM_DTYPE_BF16 &&
-        command.dividePrecision != QMM_DTYPE_F16)
-      return malformed("divide precision " +
-                       std::to_string(command.dividePrecision) +
-                       ", expected f32, bf16 or f16");
+    if (Status status =
+            verifyPrecision(command.dividePrecision, "divide precision");
+        !status.ok())
+      return status;
     return verifyTensors(
         command,
         {Writes(), Writes{true, command.scaleSource != QMM_SCALES_GIVEN,
@@ -323,6 +341,11 @@ private:
                        std::to_string(command.integers.size()) +
                        " integers, at most " +
                        std::to_string(kMaxKernelIntegers) + " are allowed");
+    size_t parameters = command.slots.size() + command.integers.size() + 1;
+    if (module.target == "cuda" && parameters > kMaxKernelParameters)
+      return malformed("kernel takes " + std::to_string(parameters) +
+                       " parameters, at most " +
+                       std::to_string(kMaxKernelParameters) + " are allowed");
     for (int32_t slot : command.slots) {
       if (Status status = verifyRead(slot, "kernel buffer"); !status.ok())
         return status;
@@ -355,6 +378,13 @@ private:
   Status verifyCommand(const Command &command) {
     if (hasNul(command.location))
       return malformed("location contains a NUL byte");
+    // The runtime has no device code of its own.
+    if (module.target == "cuda" &&
+        command.kind != Command::Kind::ScaledMatmul &&
+        command.kind != Command::Kind::Kernel &&
+        command.kind != Command::Kind::Copy)
+      return malformed("kind " + std::to_string(unsigned(command.kind)) +
+                       " isn't a command of a CUDA program");
     switch (command.kind) {
     case Command::Kind::ScaledMatmul:
       return verifyMatmul(command);
@@ -405,10 +435,25 @@ static Status verifyParameter(const Module &module,
   return Status();
 }
 
+static Status verifyKernel(const Kernel &kernel, bool isDevice) {
+  if (kernel.name.empty() || hasNul(kernel.name))
+    return malformed("a kernel's name is empty or contains a NUL byte");
+  const LaunchShape &launch = kernel.launch;
+  if (isDevice != (launch.threads != 0) ||
+      isDevice != (launch.itemsPerBlock != 0) || launch.threads > 1024)
+    return malformed("kernel " + quote(kernel.name) + " has " +
+                     std::to_string(launch.threads) + " threads and " +
+                     std::to_string(launch.itemsPerBlock) +
+                     " items a block, expected " +
+                     (isDevice ? "1 to 1024, and at least 1" : "none"));
+  return Status();
+}
+
 Status verifyModule(const Module &module) {
-  if (module.target != "cpu")
-    return Status(QMM_STATUS_UNSUPPORTED,
-                  "target is " + quote(module.target) + ", expected 'cpu'");
+  bool isDevice = module.target == "cuda";
+  if (!isDevice && module.target != "cpu")
+    return Status(QMM_STATUS_UNSUPPORTED, "target is " + quote(module.target) +
+                                              ", expected 'cpu' or 'cuda'");
   for (const std::string &file : module.files)
     if (file.empty() || hasNul(file))
       return malformed("a parameter file's path is empty or contains a NUL");
@@ -419,9 +464,9 @@ Status verifyModule(const Module &module) {
     if (!keys.insert(parameter.key).second)
       return malformed("parameter " + quote(parameter.key) + " occurs twice");
   }
-  for (const std::string &kernel : module.kernels)
-    if (kernel.empty() || hasNul(kernel))
-      return malformed("a kernel's name is empty or contains a NUL byte");
+  for (const Kernel &kernel : module.kernels)
+    if (Status status = verifyKernel(kernel, isDevice); !status.ok())
+      return status;
   if (!module.kernels.empty() && module.objects.empty())
     return malformed("has " + std::to_string(module.kernels.size()) +
                      " kernels, but no object holds them");

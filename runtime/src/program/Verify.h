@@ -24,6 +24,8 @@ namespace qmmrt::program {
 constexpr uint32_t kMaxDims = 256;
 constexpr size_t kMaxKernelBuffers = 256;
 constexpr size_t kMaxKernelIntegers = 1024;
+/// Of a device kernel: buffers, integers and the extent, in 4 KiB.
+constexpr size_t kMaxKernelParameters = 512;
 
 /// Every index in range, every slot of a kind its use allows, expressions well
 /// formed, schemes and layouts legal, names unique and without NUL bytes, each

@@ -54,6 +54,8 @@ qmm_status_name(qmm_status status) {
     return "unprepared";
   case QMM_STATUS_INTERNAL:
     return "internal error";
+  case QMM_STATUS_DEVICE:
+    return "device error";
   }
   return "unknown status";
 }

@@ -48,7 +48,7 @@ TEST(Capability, TableRowByRow) {
       {"fp8", "fp8_e5m2", 0, 0, fp8},
       {"fp8_e5m2", "fp8", 0, 0, fp8},
       {"fp8_e5m2", "fp8_e5m2", 0, 0, {}},
-      {"fp8_row", "fp8_row", 3, 3, hopper},
+      {"fp8", "fp8_row", -1, -1, fp8},
       {"fp8_1x128", "fp8_1x128", 4, 4, hopper},
       {"fp8_1x128", "fp8_128x128", 4, 5, hopper},
       {"fp8_128x128", "fp8_1x128", 5, 4, hopper},
@@ -78,6 +78,51 @@ TEST(Capability, TableRowByRow) {
         EXPECT_FALSE(routes[0].constraint.empty());
       }
     }
+}
+
+TEST(Capability, RowScalesOrTheirEpilogue) {
+  auto hopper = query("sm_90", "fp8_row", "fp8_row");
+  ASSERT_EQ(hopper.size(), 3u);
+  EXPECT_EQ(hopper[0].modeA, 3);
+  EXPECT_EQ(hopper[1].modeA, -1);
+  EXPECT_EQ(hopper[1].kind, RouteKind::Library);
+  EXPECT_EQ(hopper[2].kind, RouteKind::Widen);
+  EXPECT_EQ(query("sm_90", "fp8_row", "fp8_row", 120800).size(), 2u);
+  auto ada = query("sm_89", "fp8_row", "fp8_row");
+  ASSERT_EQ(ada.size(), 2u);
+  EXPECT_EQ(ada[0].modeA, -1);
+}
+
+TEST(Capability, Extents) {
+  RouteQuery query;
+  query.chip = "sm_90";
+  query.a = query.b = getScheme("fp8");
+  query.k = 1024;
+  query.n = 130;
+  auto routes = queryRoutes(query);
+  ASSERT_EQ(routes.size(), 1u);
+  EXPECT_EQ(routes[0].kind, RouteKind::Widen);
+  EXPECT_NE(routes[0].reason.find("N is 130"), std::string::npos);
+  query.n = 144;
+  EXPECT_EQ(queryRoutes(query)[0].kind, RouteKind::Library);
+  query.a = query.b = getScheme("fp8_row");
+  EXPECT_EQ(queryRoutes(query)[0].modeA, 3);
+  query.k = 12288;
+  EXPECT_EQ(queryRoutes(query)[0].modeA, -1);
+  EXPECT_EQ(queryRoutes(query)[0].kind, RouteKind::Library);
+}
+
+TEST(Capability, BlockScalesOfRowsInFours) {
+  RouteQuery query;
+  query.chip = "sm_90";
+  query.a = getScheme("fp8_1x128");
+  query.b = getScheme("fp8_128x128");
+  for (auto [m, isNative] :
+       {std::pair<int64_t, bool>(0, true), {64, true}, {37, false},
+        {RouteQuery::kDynamic, false}}) {
+    query.m = m;
+    EXPECT_EQ(queryRoutes(query)[0].kind == RouteKind::Library, isNative) << m;
+  }
 }
 
 TEST(Capability, Chips) {
@@ -110,7 +155,6 @@ TEST(Capability, LibraryVersions) {
   } rows[] = {{"fp8", "sm_89", 110800, 120000},
               {"mxfp8", "sm_100", 120700, 120800},
               {"nvfp4", "sm_120f", 120799, 130100},
-              {"fp8_row", "sm_90", 120800, 120900},
               {"fp8_1x128", "sm_90a", 120803, 130100}};
   for (auto &row : rows) {
     auto old = query(row.chip, row.scheme, row.scheme, row.tooOld);
@@ -120,6 +164,19 @@ TEST(Capability, LibraryVersions) {
     EXPECT_EQ(query(row.chip, row.scheme, row.scheme, row.newEnough)[0].kind,
               RouteKind::Library);
   }
+}
+
+TEST(Capability, RoundedOperands) {
+  RouteQuery query;
+  query.a = query.b = getScheme("fp8");
+  query.roundsOperands = true;
+  query.chip = "sm_90";
+  auto routes = queryRoutes(query);
+  ASSERT_EQ(routes.size(), 1u);
+  EXPECT_EQ(routes[0].kind, RouteKind::Widen);
+  EXPECT_NE(routes[0].reason.find("rounded before"), std::string::npos);
+  query.chip = "cpu";
+  EXPECT_EQ(queryRoutes(query)[0].kind, RouteKind::Host);
 }
 
 TEST(Capability, WideAndInt8) {

@@ -87,6 +87,18 @@ TEST_F(MatmulArguments, Activation) {
   expectPlanRefused("activation is 9");
 }
 
+TEST_F(MatmulArguments, Precision) {
+  args.b_precision = QMM_DTYPE_E4M3;
+  expectPlanRefused("args: b_precision is " + std::to_string(QMM_DTYPE_E4M3) +
+                    ", expected 0, f32, bf16 or f16");
+  args.b_precision = QMM_DTYPE_F16;
+  EXPECT_EQ(qmm_scaled_matmul(context, &args), QMM_STATUS_OK);
+  args.a_precision = QMM_DTYPE_F32;
+  EXPECT_EQ(qmm_scaled_matmul(context, &args), QMM_STATUS_OK);
+  args.a_precision = QMM_DTYPE_BF16;
+  expectPlanRefused("args: a_precision is given, expected 0: a is wide, bf16");
+}
+
 TEST_F(MatmulArguments, Shapes) {
   b.desc.shape[1] = 48;
   expectPlanRefused("b: K is 48, expected a's, 32");
@@ -115,7 +127,7 @@ TEST_F(MatmulArguments, Types) {
   bias.desc.scheme.element = QMM_DTYPE_I32;
   expectPlanRefused("bias:");
   bias.desc.scheme.element = QMM_DTYPE_F32;
-  a.desc.scheme.element = QMM_DTYPE_I8;
+  a.desc.scheme.element = QMM_DTYPE_I16;
   expectPlanRefused("a: scheme is");
   a.desc.scheme.element = QMM_DTYPE_BF16;
   b.desc.layout.nibbles = QMM_NIBBLES_NONE;
@@ -124,6 +136,26 @@ TEST_F(MatmulArguments, Types) {
   TestTensor quantized({2, 3, 5}, getScheme("fp8"));
   args.residual = &quantized.desc;
   expectPlanRefused("residual: scheme is fp8");
+}
+
+TEST_F(MatmulArguments, IntegerResults) {
+  d.desc.scheme.element = QMM_DTYPE_I32;
+  expectPlanRefused("a: scheme is bf16, expected raw i8 for an i32 result");
+  a.desc.scheme.element = QMM_DTYPE_I8;
+  b.desc.scheme = a.desc.scheme;
+  b.desc.layout = {};
+  expectPlanRefused("bias is given, expected none for an i32 result");
+  args.bias = nullptr;
+  args.alpha = &amax;
+  expectPlanRefused("alpha is given");
+  d.desc.scheme.element = QMM_DTYPE_I8;
+  expectPlanRefused("d: scheme is i8, expected a scheme, f32, bf16, f16 or raw "
+                    "e4m3, e5m2 or i32");
+}
+
+TEST_F(MatmulArguments, AStreamIsAGpus) {
+  args.stream = this;
+  expectPlanRefused("stream is given, expected NULL on the CPU");
 }
 
 TEST_F(MatmulArguments, Pointers) {
@@ -147,6 +179,9 @@ TEST_F(MatmulArguments, Overlaps) {
   expectRefused("amax overlaps d: data");
   args.amax = &b.tensorScale;
   expectRefused("amax overlaps b: tensor_scale");
+  args.alpha = args.amax = &amax;
+  expectRefused("amax overlaps alpha");
+  args.alpha = nullptr;
   args.amax = &amax;
   args.workspace = d.data.data();
   args.workspace_bytes = 1;

@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "SimdTargets.h"
 #include "TestTensor.h"
-#include "cpu/Context.h"
+#include "context/Context.h"
 #include "numerics/Elements.h"
 #include "numerics/Quantize.h"
 
@@ -41,6 +41,8 @@ struct Call {
   const TestTensor *bias = nullptr, *residual = nullptr;
   qmm_activation activation = QMM_ACTIVATION_NONE;
   float *amax = nullptr;
+  const float *alpha = nullptr;
+  qmm_dtype aPrecision = QMM_DTYPE_NONE, bPrecision = QMM_DTYPE_NONE;
 };
 
 /// Runs with exactly the workspace asked for, after filling d with garbage.
@@ -48,12 +50,15 @@ void run(qmm_context *context, const Call &call, TestTensor &d) {
   qmm_scaled_matmul_args args = {};
   args.struct_size = sizeof(args);
   args.activation = call.activation;
+  args.a_precision = call.aPrecision;
+  args.b_precision = call.bPrecision;
   args.a = &call.a->desc;
   args.b = &call.b->desc;
   args.bias = call.bias ? &call.bias->desc : nullptr;
   args.residual = call.residual ? &call.residual->desc : nullptr;
   args.d = &d.desc;
   args.amax = call.amax;
+  args.alpha = call.alpha;
   size_t bytes = 0;
   ASSERT_EQ(qmm_scaled_matmul_workspace(context, &args, &bytes), QMM_STATUS_OK)
       << qmm_last_error();
@@ -170,6 +175,128 @@ TEST_P(Matmul, EveryLayout) {
       }
 }
 
+/// What qmm_dequantize makes of `tensor`, whose values don't overflow.
+TestTensor dequantizeTo(qmm_context *context, const TestTensor &tensor,
+                        qmm_dtype type) {
+  std::vector<int64_t> shape(tensor.desc.shape,
+                             tensor.desc.shape + tensor.desc.rank);
+  TestTensor wide(shape, makeScheme(type, QMM_DTYPE_NONE, 0, 0, false));
+  EXPECT_EQ(qmm_dequantize(context, &tensor.desc, &wide.desc), QMM_STATUS_OK)
+      << qmm_last_error();
+  return wide;
+}
+
+TEST_P(Matmul, EveryOperandPrecision) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(5);
+  const std::vector<qmm_scheme> schemes = getSchemes();
+  for (size_t i = 0; i < schemes.size(); ++i) {
+    const qmm_scheme &sb = schemes[i];
+    if (isWide(sb))
+      continue;
+    const qmm_scheme &sa = schemes[3 + (i * 7) % (schemes.size() - 3)];
+    for (const qmm_layout &layout : getLayouts(sb))
+      for (int64_t m : {1, 3, 13}) {
+        TestTensor a({2, m, 96}, sa, getPlainLayout(sa));
+        TestTensor b({130, 96}, sb, layout);
+        TestTensor d({2, m, 130}, getScheme("f32"));
+        a.fill(random);
+        b.fill(random);
+        const qmm_dtype type = m == 3 ? QMM_DTYPE_F16 : QMM_DTYPE_BF16;
+        TestTensor roundedA = dequantizeTo(context.get(), a, type);
+        TestTensor roundedB = dequantizeTo(context.get(), b, type);
+        const std::string what = describeScheme(sa) + " x " +
+                                 describeScheme(sb) + " scales " +
+                                 std::to_string(layout.scales);
+        auto check = [&](qmm_dtype pa, qmm_dtype pb, const TestTensor &ra,
+                         const TestTensor &rb) {
+          Call call = {&a, &b};
+          call.aPrecision = pa;
+          call.bPrecision = pb;
+          run(context.get(), call, d);
+          checkClose(
+              d, multiplyNaively(ra, rb, nullptr, nullptr, QMM_ACTIVATION_NONE),
+              what);
+        };
+        check(type, type, roundedA, roundedB);
+        if (m == 13)
+          continue;
+        check(QMM_DTYPE_F32, type, a, roundedB);
+        check(type, QMM_DTYPE_NONE, roundedA, b);
+      }
+  }
+}
+
+// 1.125 * 183 / 2^14 = 205.875 / 2^14, of which bf16 keeps 206.
+TEST_P(Matmul, PrecisionRoundsTheProductWithTheScale) {
+  ContextPtr context = createContext(1);
+  const qmm_scheme fp8 = getScheme("fp8");
+  const float scale = 183.0f / 16384, unit = 1.0f / 16384;
+  for (int64_t m : {1, 9}) {
+    TestTensor a({m, 1}, fp8, getPlainLayout(fp8)), b = a;
+    for (TestTensor *tensor : {&a, &b}) {
+      for (int64_t r = 0; r < m; ++r)
+        tensor->setCode(0, r, 0, 0x39);
+      std::memcpy(tensor->scale.data(), &scale, sizeof(scale));
+    }
+    TestTensor d({m, m}, getScheme("f32"));
+    run(context.get(), {&a, &b}, d);
+    EXPECT_EQ(d.get(0, m - 1, 0), 205.875f * 205.875f * unit * unit);
+    Call call = {&a, &b};
+    call.aPrecision = QMM_DTYPE_BF16;
+    run(context.get(), call, d);
+    EXPECT_EQ(d.get(0, m - 1, 0), 206.0f * 205.875f * unit * unit);
+    call.bPrecision = QMM_DTYPE_BF16;
+    run(context.get(), call, d);
+    EXPECT_EQ(d.get(0, m - 1, 0), 206.0f * 206.0f * unit * unit);
+  }
+}
+
+// As a program's conversion, and not as an encoder: 448 * 146.25 is 65520, half
+// a step above f16's largest number.
+TEST_P(Matmul, PrecisionOverflowsToInfinity) {
+  ContextPtr context = createContext(1);
+  const qmm_scheme fp8 = getScheme("fp8");
+  for (float scale : {146.25f, 146.0f})
+    for (int64_t m : {1, 9}) {
+      TestTensor a({m, 40}, fp8, getPlainLayout(fp8));
+      TestTensor b({3, 40}, getScheme("f32"));
+      for (int64_t r = 0; r < m; ++r)
+        a.setCode(0, r, 33, 0xFE);
+      b.set(0, 2, 33, 1.0f);
+      std::memcpy(a.scale.data(), &scale, sizeof(scale));
+      TestTensor d({m, 3}, getScheme("f32"));
+      Call call = {&a, &b};
+      call.aPrecision = QMM_DTYPE_F16;
+      run(context.get(), call, d);
+      EXPECT_EQ(d.get(0, m - 1, 2), scale > 146 ? -INFINITY : -65408.0);
+    }
+}
+
+// Rounded elements are no integers any more.
+TEST_P(Matmul, PrecisionOfInt8) {
+  ContextPtr context = createContext(1);
+  const qmm_scheme int8 = getScheme("int8");
+  const float scale = 1.0f / 3;
+  for (int64_t m : {2, 20}) {
+    TestTensor a({m, 300}, int8, getPlainLayout(int8)), b = a;
+    std::mt19937 random(6);
+    a.fill(random);
+    b.fill(random);
+    std::memcpy(a.scale.data(), &scale, sizeof(scale));
+    std::memcpy(b.scale.data(), &scale, sizeof(scale));
+    TestTensor d({m, m}, getScheme("f32"));
+    Call call = {&a, &b};
+    call.aPrecision = call.bPrecision = QMM_DTYPE_BF16;
+    run(context.get(), call, d);
+    checkClose(d,
+               multiplyNaively(dequantizeTo(context.get(), a, QMM_DTYPE_BF16),
+                               dequantizeTo(context.get(), b, QMM_DTYPE_BF16),
+                               nullptr, nullptr, QMM_ACTIVATION_NONE),
+               "int8");
+  }
+}
+
 TEST_P(Matmul, EveryDepth) {
   ContextPtr context = createContext(1);
   std::mt19937 random(3);
@@ -194,6 +321,97 @@ TEST_P(Matmul, EveryDepth) {
                    multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE),
                    std::string(name) + " K " + std::to_string(k));
       }
+  }
+}
+
+qmm_scheme getRaw(qmm_dtype element) {
+  return makeScheme(element, QMM_DTYPE_NONE, 0, 0, false);
+}
+
+TEST_P(Matmul, RawCodesAreTheirValues) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(5);
+  for (qmm_dtype element : {QMM_DTYPE_E4M3, QMM_DTYPE_E5M2, QMM_DTYPE_I8})
+    for (const char *other : {"bf16", "fp8_row", "raw"})
+      for (int64_t m : {1, 3, 13}) {
+        TestTensor a({m, 96}, getRaw(element));
+        TestTensor b({37, 96}, std::strcmp(other, "raw") == 0
+                                   ? getRaw(element)
+                                   : getScheme(other));
+        TestTensor d({m, 37}, getScheme("f32"));
+        a.fill(random);
+        b.fill(random);
+        run(context.get(), {&a, &b}, d);
+        checkClose(d,
+                   multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE),
+                   std::string("raw x ") + other);
+      }
+}
+
+TEST_P(Matmul, IntegerResultsAreExact) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(6);
+  // 1100 and more products of 2^14 pass 2^24.
+  for (int64_t k : {0, 20, 1100, 3000})
+    for (int64_t m : {1, 3, 13, 200}) {
+      TestTensor a({m, k}, getRaw(QMM_DTYPE_I8));
+      TestTensor b({37, k}, getRaw(QMM_DTYPE_I8));
+      TestTensor d({m, 37}, getRaw(QMM_DTYPE_I32));
+      for (uint8_t &byte : a.data)
+        byte = uint8_t(random() % 4 ? 0x80 : random());
+      for (uint8_t &byte : b.data)
+        byte = uint8_t(random() % 4 ? 0x80 : random());
+      run(context.get(), {&a, &b}, d);
+      for (int64_t i = 0; i < m * 37; ++i) {
+        int32_t expected = 0, got;
+        for (int64_t j = 0; j < k; ++j)
+          expected += int8_t(a.data[size_t(i / 37 * k + j)]) *
+                      int8_t(b.data[size_t(i % 37 * k + j)]);
+        std::memcpy(&got, d.data.data() + i * 4, 4);
+        ASSERT_EQ(got, expected) << "M " << m << ", K " << k << " at " << i;
+      }
+    }
+}
+
+TEST_P(Matmul, AlphaMultipliesTheSumOnly) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(7);
+  const float alpha = -0.75f;
+  for (const char *scheme : {"fp8", "nvfp4", "int8_row"})
+    for (int64_t m : {1, 13}) {
+      TestTensor a({m, 96}, getScheme("bf16"));
+      TestTensor b({37, 96}, getScheme(scheme),
+                   getPlainLayout(getScheme(scheme)));
+      TestTensor bias({37}, getScheme("f32")), d({m, 37}, getScheme("f32"));
+      TestTensor residual({m, 37}, getScheme("f32"));
+      for (TestTensor *tensor : {&a, &b, &bias, &residual})
+        tensor->fill(random);
+      Call call = {&a, &b, &bias, &residual};
+      call.alpha = &alpha;
+      run(context.get(), call, d);
+      Product expected =
+          multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE);
+      for (int64_t i = 0; i < m * 37; ++i) {
+        double &value = expected.values[size_t(i)];
+        value = alpha * value + bias.get(0, 0, i % 37) +
+                residual.get(0, i / 37, i % 37);
+        expected.magnitudes[size_t(i)] += 8;
+      }
+      checkClose(d, expected, scheme);
+    }
+}
+
+TEST_P(Matmul, RowScalesOfABatch) {
+  ContextPtr context = createContext(2);
+  std::mt19937 random(8);
+  for (const char *scheme : {"fp8_row", "fp8_1x128"}) {
+    TestTensor a({3, 5, 256}, getScheme(scheme));
+    TestTensor b({37, 256}, getScheme("bf16")), d({3, 5, 37}, getScheme("f32"));
+    a.fill(random);
+    b.fill(random);
+    run(context.get(), {&a, &b}, d);
+    checkClose(d, multiplyNaively(a, b, nullptr, nullptr, QMM_ACTIVATION_NONE),
+               scheme);
   }
 }
 

@@ -56,7 +56,7 @@ Module makeQuantizeChain() {
 Module makeKernelChain() {
   Module module;
   module.target = "cpu";
-  module.kernels = {"count_visits", "add_constant"};
+  module.kernels = {{"count_visits"}, {"add_constant"}};
   module.objects = {{getSupportedIsas().back(), readFile(QMM_TEST_KERNELS)}};
   Entry entry;
   entry.name = "kernels";
@@ -114,7 +114,7 @@ TEST_F(ModuleTest, KernelsRunOverTheWholeExtentOnce) {
 
 TEST_F(ModuleTest, KernelObjectErrors) {
   Module module = makeKernelChain();
-  module.kernels[0] = "no_such_kernel";
+  module.kernels[0].name = "no_such_kernel";
   EXPECT_EQ(load(module), QMM_STATUS_MALFORMED);
   EXPECT_TRUE(lastErrorHas("lacks kernel 'no_such_kernel'"));
   module = makeKernelChain();

@@ -46,7 +46,9 @@ public:
 class ModuleTest : public testing::Test {
 protected:
   ModuleTest() {
-    qmm_context_options options = {sizeof(options), 2, nullptr};
+    qmm_context_options options = {};
+    options.struct_size = sizeof(options);
+    options.num_threads = 2;
     EXPECT_EQ(qmm_context_create(&options, &context), QMM_STATUS_OK);
   }
   ~ModuleTest() override {

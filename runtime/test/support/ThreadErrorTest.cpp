@@ -44,7 +44,7 @@ TEST(ThreadError, ExceptionsBecomeStatuses) {
 
 TEST(ThreadError, EveryStatusHasItsOwnName) {
   std::string names;
-  for (int code = QMM_STATUS_OK; code <= QMM_STATUS_INTERNAL; ++code) {
+  for (int code = QMM_STATUS_OK; code <= QMM_STATUS_DEVICE; ++code) {
     std::string name = qmm_status_name(qmm_status(code));
     EXPECT_NE(name, "unknown status");
     EXPECT_EQ(names.find("|" + name + "|"), std::string::npos) << name;

@@ -26,10 +26,16 @@ namespace mlir::qmm {
 /// The nested module that holds the host kernels.
 inline constexpr llvm::StringLiteral kKernelsModuleName = "qmm.kernels";
 
+/// What a kernel's range goes over.
+enum class LoopSplit {
+  First, // the first parallel loop: few threads with much work each
+  Points // every point of all parallel loops: a GPU's threads
+};
+
 /// Outlines what isn't a command from every function of `module` to functions
-/// of
-/// `@qmm.kernels`.  Fails with a diagnostic at the op that can't be outlined.
-LogicalResult outlineKernels(ModuleOp module);
+/// of `@qmm.kernels`.  Fails with a diagnostic at the op that can't be
+/// outlined.
+LogicalResult outlineKernels(ModuleOp module, LoopSplit split);
 
 /// Which wider types the target can't convert by itself.
 struct SmallFloatOptions {

@@ -25,7 +25,8 @@ def OutlineKernels : Pass<"qmm-outline-kernels", "::mlir::ModuleOp"> {
     - A linalg op is a kernel of its own.  It covers the part [begin, end) of its
       first parallel loop that isn't of extent 1, after leading parallel loops
       that all operands walk alike have been collapsed into one; the launch's
-      extent is that loop's trip count.  Without such a loop the extent is 1.
+      extent is that loop's trip count.  With `points` it covers the points of
+      all such loops, the last the fastest.  Without one the extent is 1.
     - Other ops (loads, stores, scf, scalars) form one kernel per maximal run,
       with extent 1.
     - A `memref.copy` from or to a strided buffer is a `linalg.copy`; between
@@ -100,12 +101,16 @@ def OutlineKernels : Pass<"qmm-outline-kernels", "::mlir::ModuleOp"> {
     }
     ```
   }];
+  let options = [
+    Option<"points", "points", "bool", /*default=*/"false",
+           "Kernels over single points, as a GPU's threads want them">];
   let dependentDialects = ["::mlir::qmm::QMMDialect",
                            "::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
                            "::mlir::linalg::LinalgDialect",
-                           "::mlir::memref::MemRefDialect"];
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 def ExpandSmallFloats : Pass<"qmm-expand-small-floats"> {

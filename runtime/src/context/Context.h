@@ -1,4 +1,4 @@
-//===- cpu/Context.h - What a qmm_context holds -*- C++ -*-===//
+//===- context/Context.h - What a qmm_context holds -------------*- C++ -*-===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -9,9 +9,10 @@
 // Everything that is cached for a device hangs here; nothing is global.
 //
 //===----------------------------------------------------------------------===//
-#ifndef QMMRT_CPU_CONTEXT_H
-#define QMMRT_CPU_CONTEXT_H
+#ifndef QMMRT_CONTEXT_CONTEXT_H
+#define QMMRT_CONTEXT_CONTEXT_H
 
+#include "cuda/MatmulCache.h"
 #include "qmm/context.h"
 #include "support/Executor.h"
 
@@ -19,8 +20,12 @@
 #include <string>
 
 struct qmm_context {
+  /// For work on the host, on a GPU's context too.
   std::unique_ptr<qmmrt::Executor> executor;
   std::string description;
+  /// A GPU's context; null on the CPU.
+  std::shared_ptr<qmmrt::cuda::Device> device;
+  std::unique_ptr<qmmrt::cuda::MatmulCache> matmuls;
 };
 
-#endif // QMMRT_CPU_CONTEXT_H
+#endif // QMMRT_CONTEXT_CONTEXT_H

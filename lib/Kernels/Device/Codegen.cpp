@@ -1,0 +1,146 @@
+//===- Codegen.cpp - Device kernels to PTX and cubins
+//----------------------===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The LLVM half of code generation: translation, optimization, PTX.
+//
+//===----------------------------------------------------------------------===//
+
+#include "qmm/Kernels/Device/Codegen.h"
+
+#include "LowerDeviceModule.h"
+#include "Ptxas.h"
+
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include <mutex>
+
+using namespace mlir;
+using namespace mlir::qmm;
+
+static std::unique_ptr<llvm::TargetMachine>
+createTargetMachine(const DeviceChip &chip, Location loc) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+  });
+  std::string message;
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, message);
+  std::unique_ptr<llvm::TargetMachine> machine;
+  if (target)
+    machine.reset(target->createTargetMachine(
+        triple, chip.name, chip.features, llvm::TargetOptions(), std::nullopt,
+        std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  if (!machine)
+    emitError(loc) << "this LLVM can't generate code for " << chip.name << ": "
+                   << message;
+  return machine;
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
+      .run(module, modules);
+}
+
+/// Names the first function that the code would need from outside.
+static LogicalResult verifyDefined(llvm::Module &module, Location loc) {
+  for (llvm::Function &function : module)
+    if (function.isDeclaration() && !function.isIntrinsic() &&
+        !function.use_empty())
+      return emitError(loc)
+             << "a device kernel needs the function '" << function.getName()
+             << "', which isn't part of the kernels";
+  return success();
+}
+
+FailureOr<std::string> mlir::qmm::emitPTX(gpu::GPUModuleOp kernels,
+                                          const DeviceChip &chip) {
+  Location loc = kernels.getLoc();
+  FailureOr<OwningOpRef<ModuleOp>> lowered = lowerDeviceModule(kernels, chip);
+  if (failed(lowered))
+    return failure();
+  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(chip, loc);
+  if (!machine)
+    return failure();
+  auto device = *(**lowered).getOps<gpu::GPUModuleOp>().begin();
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> module =
+      translateModuleToLLVMIR(device, context, kernels.getName());
+  if (!module)
+    return emitError(loc, "can't be translated to LLVM IR");
+  module->setTargetTriple(machine->getTargetTriple());
+  module->setDataLayout(machine->createDataLayout());
+  if (failed(verifyDefined(*module, loc)))
+    return failure();
+  optimize(*module, *machine);
+  if (failed(verifyDefined(*module, loc)))
+    return failure();
+
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream stream(text);
+  llvm::legacy::PassManager passes;
+  if (machine->addPassesToEmitFile(passes, stream, nullptr,
+                                   llvm::CodeGenFileType::AssemblyFile))
+    return emitError(loc) << "this LLVM can't emit PTX for " << chip.name;
+  passes.run(*module);
+  return text.str().str();
+}
+
+FailureOr<SmallVector<DeviceCode>>
+mlir::qmm::compileDeviceKernels(gpu::GPUModuleOp kernels,
+                                ArrayRef<StringRef> chips,
+                                const DeviceCodegenOptions &options) {
+  SmallVector<DeviceCode> codes;
+  if (kernels.getOps<gpu::GPUFuncOp>().empty())
+    return codes;
+  Location loc = kernels.getLoc();
+  std::string ptxas;
+  if (options.format == DeviceCodeFormat::Cubin) {
+    ptxas = findPtxas(options.ptxas);
+    if (ptxas.empty())
+      return emitError(loc)
+             << "a cubin needs ptxas, which isn't "
+             << (options.ptxas.empty()
+                     ? "on PATH or in bin of CUDA_PATH or CUDA_HOME"
+                     : "at " + options.ptxas)
+             << "; PTX needs no tool";
+  }
+  for (StringRef name : chips) {
+    FailureOr<DeviceChip> chip = lookupDeviceChip(name, loc);
+    if (failed(chip))
+      return failure();
+    FailureOr<std::string> ptx = emitPTX(kernels, *chip);
+    if (failed(ptx))
+      return failure();
+    DeviceCode code{name.str(), /*isPTX=*/true, std::move(*ptx), ""};
+    if (!ptxas.empty() && failed(assemble(code, ptxas, loc)))
+      return failure();
+    codes.push_back(std::move(code));
+  }
+  return codes;
+}

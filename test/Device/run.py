@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+# ===- Device/run.py - Runs prepared programs on a GPU -----------------------===#
+#
+# Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===-----------------------------------------------------------------------===#
+"""usage: run.py FOLDER [--device=cuda] [--filter=TEXT]
+
+Runs the cases of a folder that prepare.py made and compares their results.
+Prints one line a case, and `N passed, N failed` last."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("folder")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--filter", default="")
+    args = parser.parse_args()
+    inside = lambda name: os.path.join(args.folder, name)
+    with open(inside("cases.json")) as stream:
+        cases = json.load(stream)
+    passed = failed = 0
+    for case in cases:
+        name = f"{case['program']} {case['entry']}".strip()
+        if args.filter not in name:
+            continue
+        command = [inside("quant-run"), inside(case["program"]),
+                   f"--device={args.device}", f"--inputs={inside(case['inputs'])}",
+                   f"--compare={inside(case['expected'])}",
+                   f"--rtol={case['bound']}"]
+        if case["entry"]:
+            command.append(f"--entry={case['entry']}")
+        result = subprocess.run(command, capture_output=True, text=True)
+        error = re.search(r"relative error (\S+)", result.stdout)
+        ok = result.returncode == 0
+        passed += ok
+        failed += not ok
+        what = error.group(1) if error else result.stderr.strip()[-400:]
+        print(f"{'PASS' if ok else 'FAIL'} {name}: {what}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
