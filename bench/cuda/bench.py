@@ -40,7 +40,7 @@ def torch_static(x, w, ws, xs, b):
 
 def torch_dynamic(x, w, ws, b):
     scale = x.abs().amax().float() / FP8_MAX
-    return torch._scaled_mm(quantize(x, scale), w.t(), scale, ws, bias=b,
+    return torch._scaled_mm(quantize(x, scale), w.t(), scale.reshape(1, 1), ws, bias=b,
                             out_dtype=torch.bfloat16, use_fast_accum=True)
 
 

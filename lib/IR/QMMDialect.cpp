@@ -136,9 +136,9 @@ static LogicalResult verifyLaunchAttr(Operation *op, DictionaryAttr launch) {
           return parameter.name == entry.getName();
         }))
       return op->emitOpError()
-             << "attribute '" << QMMDialect::kLaunchAttr << "' has "
-             << entry.getName()
-             << ", expected 'threads', 'items_per_block', 'shared_bytes', "
+             << "attribute '" << QMMDialect::kLaunchAttr << "' has '"
+             << entry.getName().getValue()
+             << "', expected 'threads', 'items_per_block', 'shared_bytes', "
                 "'blocks_per_sm' and 'cooperative' only";
   return success();
 }

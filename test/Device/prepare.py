@@ -60,6 +60,8 @@ def main():
     tool = lambda name: os.path.join(args.bin, name)
     os.makedirs(args.out, exist_ok=True)
     shutil.copy(tool("quant-run"), args.out)
+    for module in (reference, reference.tensor_file):
+        shutil.copy(module.__file__, args.out)
     target = f"--target={args.target}"
     cases, failed = [], 0
 
@@ -92,7 +94,7 @@ def main():
                                 os.path.join(args.out, expected)])
                 cases.append({"program": program, "entry": layer["name"],
                               "inputs": source, "expected": expected,
-                              "bound": LAYER_BOUND})
+                              "compared": False, "bound": LAYER_BOUND})
         os.remove(mlir)
 
     jax = os.path.join(args.data, "jax")
@@ -105,7 +107,7 @@ def main():
             failed += 1
             continue
         cases.append({"program": f"{stem}.qmm", "entry": "", "inputs": data,
-                      "expected": data, "bound": JAX_BOUNDS.get(stem, 1e-2)})
+                      "expected": data, "compared": True, "bound": JAX_BOUNDS.get(stem, 1e-2)})
 
     with open(os.path.join(args.out, "cases.json"), "w") as stream:
         json.dump(cases, stream, indent=1)

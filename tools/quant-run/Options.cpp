@@ -76,8 +76,11 @@ Status setCount(Options &options, const std::string &value) {
 }
 
 Status setDevice(Options &options, const std::string &value) {
-  if (value != "auto" && value != "cpu")
-    return invalid("is '" + value + "', expected 'auto' or 'cpu'");
+  bool isNumbered = value.size() > 5 && value.compare(0, 5, "cuda:") == 0 &&
+                    value.find_first_not_of("0123456789", 5) == value.npos;
+  if (value != "auto" && value != "cpu" && value != "cuda" && !isNumbered)
+    return invalid("is '" + value +
+                   "', expected 'auto', 'cpu', 'cuda' or 'cuda:N'");
   options.device = value;
   return Status();
 }

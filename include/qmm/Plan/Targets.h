@@ -26,8 +26,8 @@ SmallVector<StringRef> getTargetChips(Operation *op);
 /// own units?  The CPU doesn't: it decodes them.
 bool multipliesNatively(StringRef chip, SchemeAttr a, QuantizedTensorType b);
 
-/// The capability table's answer for `matmul` on `chip`, best first; empty, with
-/// the reason in `refusal`, when nothing executes it.
+/// The capability table's answer for `matmul` on `chip`, best first; empty,
+/// with the reason in `refusal`, when nothing executes it.
 std::vector<::qmmrt::Route> queryRoutes(ScaledMatmulOp matmul, StringRef chip,
                                         std::string &refusal);
 

@@ -310,9 +310,9 @@ LogicalResult EntryBuilder::addTensors(program::Command &command, PhysOp op) {
 static program::LaunchShape getLaunchShape(LaunchOp op) {
   program::LaunchShape shape;
   Operation *kernel = SymbolTable::lookupNearestSymbolFrom(op, op.getKernel());
-  auto launch = kernel ? kernel->getAttrOfType<DictionaryAttr>(
-                             QMMDialect::kLaunchAttr)
-                       : DictionaryAttr();
+  auto launch =
+      kernel ? kernel->getAttrOfType<DictionaryAttr>(QMMDialect::kLaunchAttr)
+             : DictionaryAttr();
   if (!launch)
     return shape; // a host kernel
   auto get = [&](StringRef name) {

@@ -27,13 +27,11 @@
 using namespace mlir;
 using namespace mlir::qmm;
 
-/// Upstream's polynomials in f32.  Not those of sin and cos, which reduce large
-/// arguments in one step and are off by far.
+/// Upstream's polynomials in f32 that are within 5 ulp.  The others lose
+/// subnormal numbers (log, cbrt), large ones (sin, cos) or infinities (atan2).
 static bool isApproximated(StringRef name) {
-  return llvm::is_contained({"math.acos", "math.asin", "math.atan",
-                             "math.atan2", "math.cbrt", "math.erf", "math.erfc",
-                             "math.exp", "math.expm1", "math.log", "math.log1p",
-                             "math.log2", "math.tanh"},
+  return llvm::is_contained({"math.erf", "math.erfc", "math.exp", "math.expm1",
+                             "math.log1p", "math.tanh"},
                             name);
 }
 
@@ -126,6 +124,12 @@ private:
 /// fused arithmetic takes exactly.
 Value Doubles::sine(Value x, bool cosine) {
   Value wide = extend(x);
+  // Beyond, two parts don't suffice: NaN rather than something.
+  Value isReducible =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OLT,
+                            math::AbsFOp::create(b, wide), number(0x1p48));
+  wide = arith::SelectOp::create(
+      b, isReducible, wide, number(std::numeric_limits<double>::quiet_NaN()));
   Value quarters =
       math::RoundEvenOp::create(b, mul(wide, number(0x1.45f306dc9c883p-1)));
   Value r = fma(quarters, number(-0x1.921fb54442d18p+0), wide);
@@ -235,19 +239,54 @@ struct ExpandRsqrt : OpRewritePattern<math::RsqrtOp> {
   }
 };
 
-/// log(x) / ln 10 in f64, from a log2 in f64.
-struct ExpandLog10 : OpRewritePattern<math::Log10Op> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(math::Log10Op op,
+/// A logarithm as a multiple of that to the base 2, in f64.
+template <typename OpTy> struct ExpandLog : OpRewritePattern<OpTy> {
+  ExpandLog(MLIRContext *context, double ofTwo)
+      : OpRewritePattern<OpTy>(context), ofTwo(ofTwo) {}
+  LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
     if (!isF32(op))
       return rewriter.notifyMatchFailure(op, "not of f32");
-    // log gives the special values; where it is finite, the factor is all.
-    Doubles doubles(rewriter, op);
-    Value natural = math::LogOp::create(rewriter, op.getLoc(), op.getOperand());
-    Value scaled = doubles.mul(doubles.extend(natural),
-                               doubles.number(0.43429448190325182765));
-    rewriter.replaceOp(op, doubles.truncate(scaled));
+    using Predicate = arith::CmpFPredicate;
+    Doubles d(rewriter, op);
+    Value x = d.extend(op.getOperand());
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    auto replace = [&](Predicate predicate, double of, Value by, Value result) {
+      Value matches = arith::CmpFOp::create(d.b, predicate, x, d.number(of));
+      return arith::SelectOp::create(d.b, matches, by, result).getResult();
+    };
+    Value result = d.mul(d.log2(x), d.number(ofTwo));
+    result = replace(Predicate::OEQ, kInfinity, x, result);
+    result = replace(Predicate::OEQ, 0.0, d.number(-kInfinity), result);
+    // NaN, too, isn't at least 0.
+    result =
+        replace(Predicate::ULT, 0.0,
+                d.number(std::numeric_limits<double>::quiet_NaN()), result);
+    rewriter.replaceOp(op, d.truncate(result));
+    return success();
+  }
+  double ofTwo;
+};
+
+/// 2^(log2 |x| / 3) in f64; 0, infinities and NaN are their own roots.
+struct ExpandCbrt : OpRewritePattern<math::CbrtOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::CbrtOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isF32(op))
+      return rewriter.notifyMatchFailure(op, "not of f32");
+    Doubles d(rewriter, op);
+    Value x = op.getOperand();
+    Value wide = math::AbsFOp::create(d.b, d.extend(x));
+    Value root = d.exp2(d.mul(d.log2(wide), d.number(1.0 / 3)));
+    Value isSmall = arith::CmpFOp::create(
+        d.b, arith::CmpFPredicate::OLT, wide,
+        d.number(std::numeric_limits<double>::infinity()));
+    Value isLarge = arith::CmpFOp::create(d.b, arith::CmpFPredicate::OGT, wide,
+                                          d.number(0.0));
+    Value isOrdinary = arith::AndIOp::create(d.b, isSmall, isLarge);
+    Value result = math::CopySignOp::create(d.b, root, x);
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, isOrdinary, result, x);
     return success();
   }
 };
@@ -316,14 +355,18 @@ LogicalResult mlir::qmm::expandDeviceMath(Operation *module) {
   MLIRContext *context = module->getContext();
   auto config =
       GreedyRewriteConfig().enableFolding(false).enableConstantCSE(false);
-  RewritePatternSet expansions(context);
-  expansions.add<ExpandSine<math::SinOp, false>, ExpandSine<math::CosOp, true>,
-                 ExpandPowF, ExpandRsqrt, ExpandLog10>(context);
-  walkAndApplyPatterns(module, std::move(expansions));
+  // Some of these leave logarithms for the expansions.
   RewritePatternSet polynomials(context);
   populateMathPolynomialApproximationPatterns(polynomials, isApproximated);
   if (failed(applyPatternsGreedily(module, std::move(polynomials), config)))
     return module->emitError("the approximations of math don't converge");
+  RewritePatternSet expansions(context);
+  expansions.add<ExpandSine<math::SinOp, false>, ExpandSine<math::CosOp, true>,
+                 ExpandPowF, ExpandRsqrt, ExpandCbrt>(context);
+  expansions.add<ExpandLog<math::LogOp>>(context, 0.6931471805599453);
+  expansions.add<ExpandLog<math::Log2Op>>(context, 1.0);
+  expansions.add<ExpandLog<math::Log10Op>>(context, 0.3010299956639812);
+  walkAndApplyPatterns(module, std::move(expansions));
 
   // Upstream's lowering for GPUs calls libdevice for any math op.
   IRRewriter rewriter(context);

@@ -183,10 +183,11 @@ void FunctionOutliner::saveOverwrittenLoads(Block &block) {
 }
 
 std::string FunctionOutliner::getKernelName() {
-  // A symbol of an ELF object; '@' would start a version there.
+  // A symbol of an ELF object, where '@' would start a version, or of PTX,
+  // which takes no '.'.
   std::string name;
   for (char c : function.getName())
-    name += llvm::isAlnum(c) || c == '_' || c == '.' ? c : '_';
+    name += llvm::isAlnum(c) || c == '_' ? c : '_';
   return name + "_kernel_" + std::to_string(numKernels++);
 }
 

@@ -93,12 +93,12 @@ typedef enum qmm_activation {
  * otherwise. */
 typedef struct qmm_scaled_matmul_args {
   uint32_t struct_size;
-  uint32_t activation; /* qmm_activation */
+  uint32_t activation;               /* qmm_activation */
   uint32_t a_precision, b_precision; /* qmm_dtype F32 (0 means F32), BF16 or
                                         F16: what an operand's element times its
-                                        scales (in f32) is rounded to, to nearest
-                                        even and to infinity where it overflows;
-                                        quantized operands only */
+                                        scales (in f32) is rounded to, to
+                                        nearest even and to infinity where it
+                                        overflows; quantized operands only */
   const qmm_tensor *a;
   const qmm_tensor *b;
   const qmm_tensor *bias;

@@ -12,8 +12,8 @@
 //===----------------------------------------------------------------------===//
 #include "cuda/AlgorithmCache.h"
 
-#include "support/AtomicFile.h"
 #include "program/Hash.h"
+#include "support/AtomicFile.h"
 
 #include <cerrno>
 #include <cstdlib>

@@ -246,6 +246,11 @@ Status Describer::chooseModes() {
     return refuse(routes.front().reason);
   if (isWide(a))
     return Status();
+  // Codes alone: a compiled program applies the scales, this call doesn't.
+  if (routes.front().modeA < 0)
+    return refuse("cuBLASLt doesn't multiply " + describeScheme(a) + " by " +
+                  describeScheme(b) + " on " + std::string(chip) +
+                  " with their scales");
   problem.modeA = routes.front().modeA;
   problem.modeB = routes.front().modeB;
   problem.hasScaleA = !isWide(args.a->scheme);

@@ -12,10 +12,10 @@
 //===----------------------------------------------------------------------===//
 #include "program/Artifact.h"
 #include "program/ArtifactFormat.h"
-#include "support/AtomicFile.h"
 #include "program/Codec.h"
 #include "program/Hash.h"
 #include "program/Verify.h"
+#include "support/AtomicFile.h"
 
 #include <algorithm>
 

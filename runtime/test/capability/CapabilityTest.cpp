@@ -117,9 +117,10 @@ TEST(Capability, BlockScalesOfRowsInFours) {
   query.chip = "sm_90";
   query.a = getScheme("fp8_1x128");
   query.b = getScheme("fp8_128x128");
-  for (auto [m, isNative] :
-       {std::pair<int64_t, bool>(0, true), {64, true}, {37, false},
-        {RouteQuery::kDynamic, false}}) {
+  for (auto [m, isNative] : {std::pair<int64_t, bool>(0, true),
+                             {64, true},
+                             {37, false},
+                             {RouteQuery::kDynamic, false}}) {
     query.m = m;
     EXPECT_EQ(queryRoutes(query)[0].kind == RouteKind::Library, isNative) << m;
   }

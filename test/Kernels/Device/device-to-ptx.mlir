@@ -628,24 +628,6 @@ gpu.module @qmm.device {
     }
     gpu.return
   }
-  // PTX-LABEL: .entry atan_f32(
-  gpu.func @atan_f32(%x: memref<?xf32>, %y: memref<?xf32>, %extent: index) kernel
-      attributes {qmm.launch = {threads = 256 : i64, items_per_block = 256 : i64, shared_bytes = 0 : i64, blocks_per_sm = 0 : i64, cooperative = false}} {
-    %c1 = arith.constant 1 : index
-    %c256 = arith.constant 256 : index
-    %b = gpu.block_id x
-    %t = gpu.thread_id x
-    %b256 = arith.muli %b, %c256 : index
-    %item = arith.addi %b256, %t : index
-    %inside = arith.cmpi ult, %item, %extent : index
-    %i = arith.muli %item, %c1 : index
-    scf.if %inside {
-      %a = memref.load %x[%i] : memref<?xf32>
-      %r = math.atan %a : f32
-      memref.store %r, %y[%i] : memref<?xf32>
-    }
-    gpu.return
-  }
   // PTX-LABEL: .entry powf_f32(
   gpu.func @powf_f32(%x: memref<?xf32>, %z: memref<?xf32>, %y: memref<?xf32>, %extent: index) kernel
       attributes {qmm.launch = {threads = 256 : i64, items_per_block = 256 : i64, shared_bytes = 0 : i64, blocks_per_sm = 0 : i64, cooperative = false}} {
@@ -661,25 +643,6 @@ gpu.module @qmm.device {
       %a = memref.load %x[%i] : memref<?xf32>
       %w = memref.load %z[%i] : memref<?xf32>
       %r = math.powf %a, %w : f32
-      memref.store %r, %y[%i] : memref<?xf32>
-    }
-    gpu.return
-  }
-  // PTX-LABEL: .entry atan2_f32(
-  gpu.func @atan2_f32(%x: memref<?xf32>, %z: memref<?xf32>, %y: memref<?xf32>, %extent: index) kernel
-      attributes {qmm.launch = {threads = 256 : i64, items_per_block = 256 : i64, shared_bytes = 0 : i64, blocks_per_sm = 0 : i64, cooperative = false}} {
-    %c1 = arith.constant 1 : index
-    %c256 = arith.constant 256 : index
-    %b = gpu.block_id x
-    %t = gpu.thread_id x
-    %b256 = arith.muli %b, %c256 : index
-    %item = arith.addi %b256, %t : index
-    %inside = arith.cmpi ult, %item, %extent : index
-    %i = arith.muli %item, %c1 : index
-    scf.if %inside {
-      %a = memref.load %x[%i] : memref<?xf32>
-      %w = memref.load %z[%i] : memref<?xf32>
-      %r = math.atan2 %a, %w : f32
       memref.store %r, %y[%i] : memref<?xf32>
     }
     gpu.return

@@ -53,12 +53,12 @@ func.func @encode_fp4(%v: vector<2xf32>) -> (vector<1xi8>, vector<1xi8>) {
   // CHECK: %[[N:.*]] = arith.select %[[NAN]], %{{.*}}, %[[V]]
   // FP4: %[[A:.*]] = vector.extract %[[N]][0]
   // FP4: %[[B:.*]] = vector.extract %[[N]][1]
-  // FP4: nvvm.convert.f32x2.to.f4x2 %[[A]], %[[B]] : i8 (f4E2M1FN)
+  // FP4: nvvm.convert.f32x2.to.f4x2 %[[A]], %[[B]] : i8(f4E2M1FN)
   // NO4-NOT: nvvm
   %c = qmm.encode %v {element = f4E2M1FN, nibbles = #qmm.nibble_order<hi_first>} : vector<2xf32> -> vector<1xi8>
   // FP4: %[[C:.*]] = vector.extract %{{.*}}[0] : f32
   // FP4: %[[D:.*]] = vector.extract %{{.*}}[1] : f32
-  // FP4: nvvm.convert.f32x2.to.f4x2 %[[D]], %[[C]] : i8 (f4E2M1FN)
+  // FP4: nvvm.convert.f32x2.to.f4x2 %[[D]], %[[C]] : i8(f4E2M1FN)
   // NO4-NOT: nvvm
   // CHECK: return
   %d = qmm.encode %v {element = f4E2M1FN, nibbles = #qmm.nibble_order<lo_first>} : vector<2xf32> -> vector<1xi8>

@@ -158,7 +158,8 @@ bool Interpreter::execute(Operation &op, const HostLibrary &library) {
 unsigned HostCompiler::run(StringRef source, StringRef isa,
                            const std::vector<Buffer> &arguments) {
   OwningOpRef<ModuleOp> module = parse(source);
-  if (failed(outlineKernels(*module)) || failed(module->verify())) {
+  if (failed(outlineKernels(*module, LoopSplit::First)) ||
+      failed(module->verify())) {
     ADD_FAILURE() << diagnostics;
     return 0;
   }

@@ -57,19 +57,30 @@ def BuildDeviceKernels : Pass<"qmm-build-device-kernels", "::mlir::ModuleOp"> {
       return
     }
     ```
-    After:
+    After, with the kernel's body left out:
     ```mlir
-    func.func @main(%x: memref<?x256xbf16>, %q: memref<?x256xf8E4M3FN>,
-                    %s: memref<?x1xf32>) {
-      %c0 = arith.constant 0 : index
-      %m = memref.dim %x, %c0 : memref<?x256xbf16>
-      %0 = memref.collapse_shape %x [[0, 1]] : memref<?x256xbf16> into memref<?xbf16>
-      %1 = memref.collapse_shape %q [[0, 1]] : memref<?x256xf8E4M3FN> into memref<?xf8E4M3FN>
-      %2 = memref.collapse_shape %s [[0, 1]] : memref<?x1xf32> into memref<?xf32>
-      qmm.launch @qmm.device::@quantize_block(%0, %1, %2
-          : memref<?xbf16>, memref<?xf8E4M3FN>, memref<?xf32>)
-        integers(%m) extent(%m)
-      return
+    module attributes {gpu.container_module} {
+      func.func @main(%x: memref<?x256xbf16>, %q: memref<?x256xf8E4M3FN>,
+                      %s: memref<?x1xf32>) {
+        %c0 = arith.constant 0 : index
+        %m = memref.dim %x, %c0 : memref<?x256xbf16>
+        %0 = memref.collapse_shape %x [[0, 1]] : memref<?x256xbf16> into memref<?xbf16>
+        %1 = memref.collapse_shape %q [[0, 1]] : memref<?x256xf8E4M3FN> into memref<?xf8E4M3FN>
+        %2 = memref.collapse_shape %s [[0, 1]] : memref<?x1xf32> into memref<?xf32>
+        qmm.launch @qmm.device::@quantize_block(%0, %1, %2
+            : memref<?xbf16>, memref<?xf8E4M3FN>, memref<?xf32>)
+          integers(%m) extent(%m)
+        return
+      }
+      gpu.module @qmm.device {
+        gpu.func @quantize_block(%x: memref<?xbf16>, %q: memref<?xf8E4M3FN>, %s: memref<?xf32>,
+                                 %m: index, %extent: index) kernel
+            attributes {qmm.launch = {threads = 256 : i64, items_per_block = 1 : i64,
+                                      shared_bytes = 0 : i64, blocks_per_sm = 0 : i64,
+                                      cooperative = false}} {
+          gpu.return
+        }
+      }
     }
     ```
   }];
