@@ -117,7 +117,7 @@ private:
   llvm::DenseMap<std::pair<Value, AffineMap>, const ElementExpr *> memo;
 };
 
-/// Operand of the extensions to a wider float, if any.
+/// Operand of the extensions to a float that holds all its values, if any.
 const ElementExpr *stripExtensions(const ElementExpr *expr);
 
 /// `expr` simplified for dims from 0 to their extent, where that is static.

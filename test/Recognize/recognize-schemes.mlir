@@ -292,3 +292,30 @@ func.func @zero_point(%a: tensor<8x32xi8>, %w: tensor<16x32xi8>) -> tensor<8x16x
     ins(%da, %dw : tensor<8x32xf32>, tensor<16x32xf32>) outs(%z : tensor<8x16xf32>) -> tensor<8x16xf32>
   return %y : tensor<8x16xf32>
 }
+
+// -----
+
+// An E8M0 scale converted to f16 is another one where f16 can't hold it: the
+// scale is what the conversion gives, and no E8M0.
+// CHECK-LABEL: func.func @e8m0_scale_in_f16(
+// CHECK: %[[S:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<16x1xf32>)
+// CHECK: arith.extf %{{.*}} : f8E8M0FNU to f16
+// CHECK: qmm.assemble %{{.*}}, %[[S]] : {{.*}} -> !qmm.tensor<16x32xf32, fp8_row>
+// CHECK: "b: element times scale rounded to f16"
+func.func @e8m0_scale_in_f16(%x: tensor<8x32xf32>, %w: tensor<16x32xf8E4M3FN>, %s: tensor<16xf8E8M0FNU>) -> tensor<8x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %ew = tensor.empty() : tensor<16x32xf16>
+  %d = linalg.generic {indexing_maps = [affine_map<(n, k) -> (n, k)>, affine_map<(n, k) -> (n)>, affine_map<(n, k) -> (n, k)>], iterator_types = ["parallel", "parallel"]}
+    ins(%w, %s : tensor<16x32xf8E4M3FN>, tensor<16xf8E8M0FNU>) outs(%ew : tensor<16x32xf16>) {
+  ^bb0(%q: f8E4M3FN, %t: f8E8M0FNU, %o: f16):
+    %a = arith.extf %q : f8E4M3FN to f16
+    %b = arith.extf %t : f8E8M0FNU to f16
+    %c = arith.mulf %a, %b : f16
+    linalg.yield %c : f16
+  } -> tensor<16x32xf16>
+  %e = tensor.empty() : tensor<8x16xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x16xf32>) -> tensor<8x16xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+    ins(%x, %d : tensor<8x32xf32>, tensor<16x32xf16>) outs(%z : tensor<8x16xf32>) -> tensor<8x16xf32>
+  return %y : tensor<8x16xf32>
+}
