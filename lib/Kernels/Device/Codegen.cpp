@@ -1,5 +1,4 @@
-//===- Codegen.cpp - Device kernels to PTX and cubins
-//----------------------===//
+//===- Codegen.cpp - Device kernels to PTX and cubins ---------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -13,59 +12,17 @@
 
 #include "qmm/Kernels/Device/Codegen.h"
 
+#include "../Host/LLVMBackend.h"
 #include "LowerDeviceModule.h"
 #include "Ptxas.h"
 
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
-#include <mutex>
 
 using namespace mlir;
 using namespace mlir::qmm;
-
-static std::unique_ptr<llvm::TargetMachine>
-createTargetMachine(const DeviceChip &chip, Location loc) {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    llvm::InitializeAllTargetInfos();
-    llvm::InitializeAllTargets();
-    llvm::InitializeAllTargetMCs();
-    llvm::InitializeAllAsmPrinters();
-  });
-  std::string message;
-  llvm::Triple triple("nvptx64-nvidia-cuda");
-  const llvm::Target *target =
-      llvm::TargetRegistry::lookupTarget(triple, message);
-  std::unique_ptr<llvm::TargetMachine> machine;
-  if (target)
-    machine.reset(target->createTargetMachine(
-        triple, chip.name, chip.features, llvm::TargetOptions(), std::nullopt,
-        std::nullopt, llvm::CodeGenOptLevel::Aggressive));
-  if (!machine)
-    emitError(loc) << "this LLVM can't generate code for " << chip.name << ": "
-                   << message;
-  return machine;
-}
-
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, modules);
-}
 
 /// Names the first function that the code would need from outside.
 static LogicalResult verifyDefined(llvm::Module &module, Location loc) {
@@ -84,7 +41,8 @@ FailureOr<std::string> mlir::qmm::emitPTX(gpu::GPUModuleOp kernels,
   FailureOr<OwningOpRef<ModuleOp>> lowered = lowerDeviceModule(kernels, chip);
   if (failed(lowered))
     return failure();
-  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(chip, loc);
+  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(
+      {chip.name, "nvptx64-nvidia-cuda", chip.name, chip.features}, loc);
   if (!machine)
     return failure();
   auto device = *(**lowered).getOps<gpu::GPUModuleOp>().begin();
@@ -93,8 +51,7 @@ FailureOr<std::string> mlir::qmm::emitPTX(gpu::GPUModuleOp kernels,
       translateModuleToLLVMIR(device, context, kernels.getName());
   if (!module)
     return emitError(loc, "can't be translated to LLVM IR");
-  module->setTargetTriple(machine->getTargetTriple());
-  module->setDataLayout(machine->createDataLayout());
+  setTarget(*module, *machine);
   if (failed(verifyDefined(*module, loc)))
     return failure();
   optimize(*module, *machine);

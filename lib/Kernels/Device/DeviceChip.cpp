@@ -1,5 +1,4 @@
-//===- DeviceChip.cpp - What a chip's code may contain
-//---------------------===//
+//===- DeviceChip.cpp - What a chip's code may contain --------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- DeviceToPTX.cpp - Device code to files
-//--------------------------------===//
+//===- DeviceToPTX.cpp - Device code to files -----------------------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -23,17 +23,12 @@
 #include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
-#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
-#include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace mlir::qmm;
@@ -90,35 +85,18 @@ static LogicalResult checkKernels(gpu::GPUModuleOp kernels) {
   return failure(walk.wasInterrupted());
 }
 
-/// Everything is in the LLVM and NVVM dialects and calls nothing from outside,
-/// or the first op that isn't is named: one of the program's rather than a cast
-/// that its types needed.
-static LogicalResult verifyLowered(ModuleOp module) {
-  Operation *left = nullptr, *call = nullptr;
-  module.walk([&](Operation *op) {
-    if (op == module || isa<gpu::GPUModuleOp>(op))
-      return;
-    if (auto callOp = dyn_cast<LLVM::CallOp>(op)) {
-      auto callee = SymbolTable::lookupNearestSymbolFrom<LLVM::LLVMFuncOp>(
-          op, callOp.getCalleeAttr());
-      if (!call && (!callee || callee.isExternal()))
-        call = op;
-    }
-    if (isa<LLVM::LLVMDialect, NVVM::NVVMDialect>(op->getDialect()))
-      return;
-    if (!left || isa<UnrealizedConversionCastOp>(left))
-      left = op;
+/// Nothing is called from outside.
+static LogicalResult checkCalls(ModuleOp module) {
+  WalkResult walk = module.walk([](LLVM::CallOp call) {
+    auto callee = SymbolTable::lookupNearestSymbolFrom<LLVM::LLVMFuncOp>(
+        call, call.getCalleeAttr());
+    if (callee && !callee.isExternal())
+      return WalkResult::advance();
+    call.emitOpError("can't be compiled for a GPU: the function isn't part of "
+                     "the kernels");
+    return WalkResult::interrupt();
   });
-  if (call)
-    return call->emitOpError("can't be compiled for a GPU: the function isn't "
-                             "part of the kernels");
-  if (!left)
-    return success();
-  InFlightDiagnostic diag =
-      left->emitOpError("can't be compiled for a GPU: nothing lowers it");
-  if (left->getNumOperands())
-    diag << " (operands: " << left->getOperandTypes() << ")";
-  return failure();
+  return failure(walk.wasInterrupted());
 }
 
 //===----------------------------------------------------------------------===//
@@ -217,21 +195,6 @@ static LogicalResult lowerSignature(gpu::GPUFuncOp kernel) {
 // Passes
 //===----------------------------------------------------------------------===//
 
-static LogicalResult runPasses(Operation *module,
-                               void (*addPasses)(OpPassManager &)) {
-  PassManager manager(module->getContext(), module->getName().getStringRef());
-  addPasses(manager);
-  return manager.run(module);
-}
-
-static void addControlFlowPasses(OpPassManager &manager) {
-  manager.addPass(memref::createExpandStridedMetadataPass());
-  manager.addPass(createLowerAffinePass());
-  manager.addPass(createCSEPass());
-  manager.addPass(createSCFToControlFlowPass());
-  manager.addPass(arith::createArithExpandOpsPass());
-}
-
 static void addLLVMPasses(OpPassManager &manager) {
   manager.addPass(createConvertMathToLLVMPass());
   ConvertGpuOpsToNVVMOpsOptions options;
@@ -246,13 +209,7 @@ static void addLLVMPasses(OpPassManager &manager) {
 
 FailureOr<OwningOpRef<ModuleOp>>
 mlir::qmm::lowerDeviceModule(gpu::GPUModuleOp kernels, const DeviceChip &chip) {
-  DialectRegistry registry;
-  registerDeviceCodegenDialects(registry);
-  MLIRContext *context = kernels.getContext();
-  context->appendDialectRegistry(registry);
-  for (StringRef name : registry.getDialectNames())
-    context->getOrLoadDialect(name);
-
+  loadDialects(kernels.getContext(), registerDeviceCodegenDialects);
   OwningOpRef<ModuleOp> module = ModuleOp::create(kernels.getLoc());
   gpu::GPUModuleOp clone = kernels.clone();
   module->push_back(clone);
@@ -265,7 +222,11 @@ mlir::qmm::lowerDeviceModule(gpu::GPUModuleOp kernels, const DeviceChip &chip) {
   for (auto kernel : clone.getOps<gpu::GPUFuncOp>())
     if (kernel.isKernel() && failed(lowerSignature(kernel)))
       return failure();
-  if (failed(runPasses(clone, addLLVMPasses)) || failed(verifyLowered(*module)))
+  if (failed(runPasses(clone, addLLVMPasses)) || failed(checkCalls(*module)) ||
+      failed(verifyLowered(*module, "a GPU", [](Operation *op) {
+        return isa<gpu::GPUModuleOp>(op) ||
+               isa<LLVM::LLVMDialect, NVVM::NVVMDialect>(op->getDialect());
+      })))
     return failure();
   // Launches have exactly that many threads, which says more than a maximum.
   clone.walk([](LLVM::LLVMFuncOp function) {

@@ -1,5 +1,4 @@
-//===- Ptxas.cpp - The assembler of CUDA, where there is one
-//---------------===//
+//===- Ptxas.cpp - The assembler of CUDA, where there is one --------------===//
 //
 // Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -13,6 +13,7 @@
 #include "qmm/Kernels/Host/Codegen.h"
 
 #include "HostISA.h"
+#include "LLVMBackend.h"
 #include "LowerKernels.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -20,12 +21,8 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ObjectFile.h"
-#include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
-#include <mutex>
 
 using namespace mlir;
 using namespace mlir::qmm;
@@ -70,28 +67,10 @@ const HostISA *mlir::qmm::lookupHostISA(StringRef name, Location loc) {
 }
 
 static std::unique_ptr<llvm::TargetMachine>
-createTargetMachine(const HostISA &isa, Location loc) {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    llvm::InitializeAllTargetInfos();
-    llvm::InitializeAllTargets();
-    llvm::InitializeAllTargetMCs();
-    llvm::InitializeAllAsmPrinters();
-  });
-  std::string message;
-  llvm::Triple triple(isa.triple);
-  const llvm::Target *target =
-      llvm::TargetRegistry::lookupTarget(triple, message);
-  std::unique_ptr<llvm::TargetMachine> machine;
-  if (target)
-    machine.reset(target->createTargetMachine(
-        triple, isa.cpu, /*Features=*/"", llvm::TargetOptions(),
-        llvm::Reloc::PIC_, llvm::CodeModel::Small,
-        llvm::CodeGenOptLevel::Aggressive));
-  if (!machine)
-    emitError(loc) << "this LLVM can't generate code for " << isa.name << ": "
-                   << message;
-  return machine;
+createHostMachine(const HostISA &isa, Location loc) {
+  return createTargetMachine({isa.name, isa.triple, isa.cpu, /*features=*/"",
+                              llvm::Reloc::PIC_, llvm::CodeModel::Small},
+                             loc);
 }
 
 static FailureOr<std::unique_ptr<llvm::Module>>
@@ -122,23 +101,11 @@ LogicalResult mlir::qmm::optimizeHostModule(llvm::Module &module, StringRef isa,
   if (!target)
     return failure();
   std::unique_ptr<llvm::TargetMachine> machine =
-      createTargetMachine(*target, loc);
+      createHostMachine(*target, loc);
   if (!machine)
     return failure();
-  module.setTargetTriple(machine->getTargetTriple());
-  module.setDataLayout(machine->createDataLayout());
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(machine.get());
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, modules);
+  setTarget(module, *machine);
+  optimize(module, *machine);
   return success();
 }
 
@@ -187,7 +154,7 @@ FailureOr<std::string> mlir::qmm::emitHostObject(llvm::Module &module,
   if (!target)
     return failure();
   std::unique_ptr<llvm::TargetMachine> machine =
-      createTargetMachine(*target, loc);
+      createHostMachine(*target, loc);
   if (!machine)
     return failure();
   module.setTargetTriple(machine->getTargetTriple());

@@ -32,7 +32,6 @@
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -275,7 +274,7 @@ static void addLoopPasses(OpPassManager &manager) {
   manager.addPass(arith::createArithEmulateUnsupportedFloats(emulate));
 }
 
-static void addControlFlowPasses(OpPassManager &manager) {
+void mlir::qmm::addControlFlowPasses(OpPassManager &manager) {
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
   manager.addPass(createCSEPass());
@@ -297,30 +296,39 @@ static void addLLVMPasses(OpPassManager &manager) {
   manager.addPass(createReconcileUnrealizedCastsPass());
 }
 
-static LogicalResult runPasses(Operation *module,
-                               void (*addPasses)(OpPassManager &)) {
+LogicalResult mlir::qmm::runPasses(Operation *module,
+                                   void (*addPasses)(OpPassManager &)) {
   PassManager manager(module->getContext(), module->getName().getStringRef());
   addPasses(manager);
   return manager.run(module);
 }
 
-/// Everything is in the LLVM dialect, or the first op that isn't is named: one
-/// of the program's rather than a cast that its types needed.
-static LogicalResult verifyLowered(ModuleOp module) {
+LogicalResult
+mlir::qmm::verifyLowered(ModuleOp module, StringRef target,
+                         llvm::function_ref<bool(Operation *)> isLowered) {
   Operation *left = nullptr;
   module.walk([&](Operation *op) {
-    if (op == module || isa<LLVM::LLVMDialect>(op->getDialect()))
+    if (op == module || isLowered(op))
       return;
     if (!left || isa<UnrealizedConversionCastOp>(left))
       left = op;
   });
   if (!left)
     return success();
-  InFlightDiagnostic diag =
-      left->emitOpError("can't be compiled for the host: nothing lowers it");
+  InFlightDiagnostic diag = left->emitOpError("can't be compiled for ")
+                            << target << ": nothing lowers it";
   if (left->getNumOperands())
     diag << " (operands: " << left->getOperandTypes() << ")";
   return failure();
+}
+
+void mlir::qmm::loadDialects(MLIRContext *context,
+                             void (*registerDialects)(DialectRegistry &)) {
+  DialectRegistry registry;
+  registerDialects(registry);
+  context->appendDialectRegistry(registry);
+  for (StringRef name : registry.getDialectNames())
+    context->getOrLoadDialect(name);
 }
 
 /// bf16 is moved as its bits.  Nothing computes in it any more, and targets
@@ -416,13 +424,8 @@ LogicalResult mlir::qmm::lowerLoopsAndFloats(Operation *module) {
 
 FailureOr<OwningOpRef<ModuleOp>>
 mlir::qmm::lowerHostKernels(ModuleOp kernels, HostFeatures features) {
-  DialectRegistry registry;
-  registerHostCodegenDialects(registry);
   MLIRContext *context = kernels.getContext();
-  context->appendDialectRegistry(registry);
-  for (StringRef name : registry.getDialectNames())
-    context->getOrLoadDialect(name);
-
+  loadDialects(context, registerHostCodegenDialects);
   OwningOpRef<ModuleOp> module = kernels.clone();
   FailureOr<SmallVector<Signature>> signatures = takeSignatures(*module);
   if (failed(signatures) || failed(prepare(*module)) ||
@@ -439,7 +442,9 @@ mlir::qmm::lowerHostKernels(ModuleOp kernels, HostFeatures features) {
   walkAndApplyPatterns(*module, std::move(patterns));
 
   if (failed(runPasses(*module, addLLVMPasses)) ||
-      failed(verifyLowered(*module)))
+      failed(verifyLowered(*module, "the host", [](Operation *op) {
+        return isa<LLVM::LLVMDialect>(op->getDialect());
+      })))
     return failure();
   moveBF16AsBits(*module);
   module->walk([](Operation *op) {
