@@ -30,6 +30,11 @@ SmallVector<StringRef> mlir::qmm::getTargetChips(Operation *op) {
   return {"cpu"};
 }
 
+bool mlir::qmm::isForGPU(ModuleOp module) {
+  return llvm::any_of(getTargetChips(module),
+                      [](StringRef chip) { return chip != "cpu"; });
+}
+
 static std::string_view view(StringRef text) {
   return {text.data(), text.size()};
 }

@@ -63,25 +63,18 @@ FailureOr<CompiledProgram> mlir::qmm::compileProgram(ModuleOp module,
 /// PTX of the device kernels for each target, which the driver assembles, and
 /// machine code where ptxas is here.
 static LogicalResult addDeviceCode(ModuleOp module, program::Module &result) {
-  auto kernels =
-      module.lookupSymbol<gpu::GPUModuleOp>(QMMDialect::kDeviceModule);
+  gpu::GPUModuleOp kernels = getDeviceKernels(module);
   if (!kernels)
     return success();
-  SmallVector<StringRef> chips = getTargetChips(module);
-  SmallVector<DeviceCodeFormat> formats{DeviceCodeFormat::PTX};
-  if (!findPtxas().empty())
-    formats.push_back(DeviceCodeFormat::Cubin);
-  for (DeviceCodeFormat format : formats) {
-    DeviceCodegenOptions options;
-    options.format = format;
-    FailureOr<SmallVector<DeviceCode>> codes =
-        compileDeviceKernels(kernels, chips, options);
-    if (failed(codes))
-      return failure();
-    for (DeviceCode &code : *codes)
-      result.objects.push_back(
-          {(code.isPTX ? "ptx:" : "") + code.chip, std::move(code.bytes)});
-  }
+  DeviceCodegenOptions options;
+  options.format = DeviceCodeFormat::All;
+  FailureOr<SmallVector<DeviceCode>> codes =
+      compileDeviceKernels(kernels, getTargetChips(module), options);
+  if (failed(codes))
+    return failure();
+  for (DeviceCode &code : *codes)
+    result.objects.push_back(
+        {(code.isPTX ? "ptx:" : "") + code.chip, std::move(code.bytes)});
   return success();
 }
 
@@ -91,7 +84,7 @@ LogicalResult mlir::qmm::emitArtifact(ModuleOp module, WeightStorage weights,
   FailureOr<CompiledProgram> compiled = compileProgram(module, weights);
   if (failed(compiled))
     return failure();
-  if (auto kernels = module.lookupSymbol<ModuleOp>(kKernelsModuleName);
+  if (auto kernels = module.lookupSymbol<ModuleOp>(QMMDialect::kKernelsModule);
       kernels && !compiled->module.kernels.empty()) {
     FailureOr<SmallVector<HostObject>> objects =
         compileHostKernels(kernels, isas);

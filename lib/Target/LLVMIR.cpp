@@ -14,6 +14,7 @@
 #include "qmm/Target/LLVMIR.h"
 
 #include "qmm/Conversion/PhysicalToProgram.h"
+#include "qmm/IR/QMM.h"
 #include "qmm/Kernels/Host/Codegen.h"
 #include "qmm/Kernels/Host/Passes.h"
 
@@ -430,7 +431,7 @@ mlir::qmm::translateToLLVMIR(ModuleOp module, StringRef isa,
   if (failed(program))
     return failure();
   std::unique_ptr<llvm::Module> result;
-  if (auto kernels = module.lookupSymbol<ModuleOp>(kKernelsModuleName);
+  if (auto kernels = module.lookupSymbol<ModuleOp>(QMMDialect::kKernelsModule);
       kernels && !program->kernels.empty()) {
     auto translated = translateHostKernels(kernels, isa, context);
     if (failed(translated))

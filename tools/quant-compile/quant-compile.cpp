@@ -141,10 +141,6 @@ writeOutput(StringRef path, function_ref<void(llvm::raw_ostream &)> write) {
   return success();
 }
 
-static bool isForGPU() {
-  return llvm::any_of(targets, [](StringRef t) { return t != "cpu"; });
-}
-
 /// --target as chips: the prefix "cuda:" holds for those after it.
 static FailureOr<SmallVector<StringRef>> getChips() {
   if (targets.empty())
@@ -211,7 +207,7 @@ static LogicalResult runPipeline(ModuleOp module) {
   PipelineOptions options;
   options.activations = activations;
   options.roundings = roundings;
-  options.forGPU = isForGPU();
+  options.forGPU = isForGPU(module);
   buildPipeline(pm, from, compileTo, options);
   return pm.run(module);
 }
@@ -240,8 +236,7 @@ static LogicalResult writeReport(ModuleOp module) {
 
 static LogicalResult emitDeviceCode(ModuleOp module, DeviceCodeFormat format) {
   SmallVector<StringRef> chips = getTargetChips(module);
-  auto kernels =
-      module.lookupSymbol<gpu::GPUModuleOp>(QMMDialect::kDeviceModule);
+  gpu::GPUModuleOp kernels = getDeviceKernels(module);
   if (chips.size() != 1 || !kernels) {
     fail(chips.size() != 1
              ? "--emit=ptx and --emit=cubin take one --target"

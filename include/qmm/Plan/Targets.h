@@ -17,10 +17,16 @@
 #include "capability/Capability.h"
 #include "qmm/IR/QMM.h"
 
+#include "mlir/IR/BuiltinOps.h"
+
 namespace mlir::qmm {
 
 /// The chips of the nearest `qmm.targets` around `op`; "cpu" without one.
 SmallVector<StringRef> getTargetChips(Operation *op);
+
+/// Is `module` compiled for GPUs?  Not beside the CPU: one program runs on one
+/// kind.
+bool isForGPU(ModuleOp module);
 
 /// Does `chip` multiply an input of scheme `a` with a weight of type `b` in its
 /// own units?  The CPU doesn't: it decodes them.

@@ -442,10 +442,7 @@ FailureOr<program::Entry> EntryBuilder::build() {
 
 FailureOr<program::Module> mlir::qmm::translateToProgram(ModuleOp module) {
   program::Module result;
-  SmallVector<StringRef> chips = getTargetChips(module);
-  result.target = llvm::all_of(chips, [](StringRef c) { return c == "cpu"; })
-                      ? "cpu"
-                      : "cuda";
+  result.target = isForGPU(module) ? "cuda" : "cpu";
   result.init.name = "init";
   result.init.arenaBytes = program::Expr::constant(0);
   ParameterTable parameters(module, result);

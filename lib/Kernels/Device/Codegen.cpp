@@ -15,6 +15,7 @@
 #include "../Host/LLVMBackend.h"
 #include "LowerDeviceModule.h"
 #include "Ptxas.h"
+#include "qmm/IR/QMM.h"
 
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -68,25 +69,28 @@ FailureOr<std::string> mlir::qmm::emitPTX(gpu::GPUModuleOp kernels,
   return text.str().str();
 }
 
+gpu::GPUModuleOp mlir::qmm::getDeviceKernels(ModuleOp module) {
+  return module.lookupSymbol<gpu::GPUModuleOp>(QMMDialect::kDeviceModule);
+}
+
 FailureOr<SmallVector<DeviceCode>>
 mlir::qmm::compileDeviceKernels(gpu::GPUModuleOp kernels,
                                 ArrayRef<StringRef> chips,
                                 const DeviceCodegenOptions &options) {
-  SmallVector<DeviceCode> codes;
+  SmallVector<DeviceCode> texts, images;
   if (kernels.getOps<gpu::GPUFuncOp>().empty())
-    return codes;
+    return texts;
   Location loc = kernels.getLoc();
   std::string ptxas;
-  if (options.format == DeviceCodeFormat::Cubin) {
+  if (options.format != DeviceCodeFormat::PTX)
     ptxas = findPtxas(options.ptxas);
-    if (ptxas.empty())
-      return emitError(loc)
-             << "a cubin needs ptxas, which isn't "
-             << (options.ptxas.empty()
-                     ? "on PATH or in bin of CUDA_PATH or CUDA_HOME"
-                     : "at " + options.ptxas)
-             << "; PTX needs no tool";
-  }
+  if (options.format == DeviceCodeFormat::Cubin && ptxas.empty())
+    return emitError(loc)
+           << "a cubin needs ptxas, which isn't "
+           << (options.ptxas.empty()
+                   ? "on PATH or in bin of CUDA_PATH or CUDA_HOME"
+                   : "at " + options.ptxas)
+           << "; PTX needs no tool";
   for (StringRef name : chips) {
     FailureOr<DeviceChip> chip = lookupDeviceChip(name, loc);
     if (failed(chip))
@@ -94,10 +98,15 @@ mlir::qmm::compileDeviceKernels(gpu::GPUModuleOp kernels,
     FailureOr<std::string> ptx = emitPTX(kernels, *chip);
     if (failed(ptx))
       return failure();
-    DeviceCode code{name.str(), /*isPTX=*/true, std::move(*ptx), ""};
-    if (!ptxas.empty() && failed(assemble(code, ptxas, loc)))
+    texts.push_back({name.str(), /*isPTX=*/true, std::move(*ptx), ""});
+    if (ptxas.empty())
+      continue;
+    images.push_back(texts.back());
+    if (failed(assemble(images.back(), ptxas, loc)))
       return failure();
-    codes.push_back(std::move(code));
   }
-  return codes;
+  if (options.format == DeviceCodeFormat::Cubin)
+    return images;
+  llvm::append_range(texts, images);
+  return texts;
 }

@@ -60,8 +60,7 @@ private:
   LogicalResult run() {
     ModuleOp module = getOperation();
     Location loc = module.getLoc();
-    auto kernels =
-        module.lookupSymbol<gpu::GPUModuleOp>(QMMDialect::kDeviceModule);
+    gpu::GPUModuleOp kernels = getDeviceKernels(module);
     if (!kernels)
       return success();
     DeviceCodegenOptions codegen;

@@ -14,7 +14,7 @@
 #include "KernelLibrary.h"
 
 #include "qmm/IR/QMM.h"
-#include "qmm/Kernels/Device/Passes.h"
+#include "qmm/Kernels/Device/Codegen.h"
 
 using namespace mlir;
 using namespace mlir::qmm;
@@ -33,21 +33,41 @@ Value KernelBody::shared(int64_t count, Type element) {
       function.getLoc());
 }
 
-gpu::GPUModuleOp KernelLibrary::getKernels() {
-  if (!kernels)
-    kernels = module.lookupSymbol<gpu::GPUModuleOp>(kDeviceKernelsModuleName);
-  if (!kernels) {
-    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    kernels = gpu::GPUModuleOp::create(builder, module.getLoc(),
-                                       kDeviceKernelsModuleName);
-  }
-  return kernels;
+gpu::GPUModuleOp mlir::qmm::getOrCreateDeviceKernels(ModuleOp module) {
+  if (gpu::GPUModuleOp known = getDeviceKernels(module))
+    return known;
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
+                  builder.getUnitAttr());
+  return gpu::GPUModuleOp::create(builder, module.getLoc(),
+                                  QMMDialect::kDeviceModule);
+}
+
+gpu::GPUFuncOp mlir::qmm::createDeviceKernel(Location loc, StringRef name,
+                                             TypeRange arguments,
+                                             LaunchShape shape) {
+  OpBuilder builder(loc.getContext());
+  auto kernel = gpu::GPUFuncOp::create(builder, loc, name,
+                                       builder.getFunctionType(arguments, {}));
+  kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
+                  builder.getUnitAttr());
+  auto i64 = [&](int64_t value) { return builder.getI64IntegerAttr(value); };
+  kernel->setAttr(
+      QMMDialect::kLaunchAttr,
+      builder.getDictionaryAttr(
+          {builder.getNamedAttr("threads", i64(shape.threads)),
+           builder.getNamedAttr("items_per_block", i64(shape.itemsPerBlock)),
+           builder.getNamedAttr("shared_bytes", i64(0)),
+           builder.getNamedAttr("blocks_per_sm", i64(0)),
+           builder.getNamedAttr("cooperative", builder.getBoolAttr(false))}));
+  return kernel;
 }
 
 /// Equal but for name and locations.
 static bool isSameKernel(gpu::GPUFuncOp lhs, gpu::GPUFuncOp rhs) {
   return lhs.getFunctionType() == rhs.getFunctionType() &&
-         lhs->getAttr(kLaunchAttrName) == rhs->getAttr(kLaunchAttrName) &&
+         lhs->getAttr(QMMDialect::kLaunchAttr) ==
+             rhs->getAttr(QMMDialect::kLaunchAttr) &&
          lhs.getNumWorkgroupAttributions() ==
              rhs.getNumWorkgroupAttributions() &&
          OperationEquivalence::isRegionEquivalentTo(
@@ -61,25 +81,13 @@ void KernelLibrary::launch(Emitter &caller, StringRef name, LaunchShape shape,
                            llvm::function_ref<void(KernelBody &)> build) {
   SmallVector<Type> types(buffers.getTypes());
   types.append(integers.size() + 1, caller.getIndexType());
-  OpBuilder detached(caller.getContext());
-  OwningOpRef<gpu::GPUFuncOp> function = gpu::GPUFuncOp::create(
-      detached, caller.getLoc(), name, caller.getFunctionType(types, {}));
-  (*function)->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
-                       caller.getUnitAttr());
-  auto i64 = [&](int64_t value) { return caller.getI64IntegerAttr(value); };
-  (*function)->setAttr(
-      kLaunchAttrName,
-      caller.getDictionaryAttr(
-          {caller.getNamedAttr("threads", i64(shape.threads)),
-           caller.getNamedAttr("items_per_block", i64(shape.itemsPerBlock)),
-           caller.getNamedAttr("shared_bytes", i64(0)),
-           caller.getNamedAttr("blocks_per_sm", i64(0)),
-           caller.getNamedAttr("cooperative", caller.getBoolAttr(false))}));
+  OwningOpRef<gpu::GPUFuncOp> function =
+      createDeviceKernel(caller.getLoc(), name, types, shape);
   KernelBody body(*function, buffers.size(), shape);
   build(body);
   gpu::ReturnOp::create(body);
 
-  gpu::GPUModuleOp home = getKernels();
+  gpu::GPUModuleOp home = getOrCreateDeviceKernels(module);
   gpu::GPUFuncOp kernel;
   for (auto known : home.getOps<gpu::GPUFuncOp>())
     if (isSameKernel(known, *function)) {

@@ -28,6 +28,14 @@ struct LaunchShape {
   int64_t itemsPerBlock = 256;
 };
 
+/// The module's gpu.module of device kernels, made where there is none.
+gpu::GPUModuleOp getOrCreateDeviceKernels(ModuleOp module);
+
+/// A kernel, in no module yet, with an empty body: `arguments` are the buffers,
+/// the integers and the extent.
+gpu::GPUFuncOp createDeviceKernel(Location loc, StringRef name,
+                                  TypeRange arguments, LaunchShape shape);
+
 /// A kernel while its body is built.
 class KernelBody : public Emitter {
 public:
@@ -68,10 +76,7 @@ public:
               llvm::function_ref<void(KernelBody &)> build);
 
 private:
-  gpu::GPUModuleOp getKernels();
-
   ModuleOp module;
-  gpu::GPUModuleOp kernels;
 };
 
 /// A buffer of identity layout as memref<?xT>.

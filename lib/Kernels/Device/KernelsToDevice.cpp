@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qmm/IR/QMM.h"
+#include "KernelLibrary.h"
 #include "qmm/Kernels/Device/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -28,31 +28,17 @@ namespace mlir::qmm {
 using namespace mlir;
 using namespace mlir::qmm;
 
-/// Of a block: enough to hide latency, few enough that registers suffice.
-static constexpr int64_t kThreads = 256;
-
 /// `kernel`'s buffers and integers, then the extent instead of begin and end.
-static gpu::GPUFuncOp createDeviceKernel(func::FuncOp kernel) {
+static gpu::GPUFuncOp moveToDevice(func::FuncOp kernel) {
   OpBuilder builder(kernel.getContext());
   Location loc = kernel.getLoc();
-  SmallVector<Type> types(kernel.getArgumentTypes().drop_back());
-  auto result = gpu::GPUFuncOp::create(builder, loc, kernel.getSymName(),
-                                       builder.getFunctionType(types, {}));
-  result->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
-                  builder.getUnitAttr());
-  result->setAttr(
-      QMMDialect::kLaunchAttr,
-      builder.getDictionaryAttr(
-          {builder.getNamedAttr("threads", builder.getI64IntegerAttr(kThreads)),
-           builder.getNamedAttr("items_per_block",
-                                builder.getI64IntegerAttr(kThreads)),
-           builder.getNamedAttr("shared_bytes", builder.getI64IntegerAttr(0)),
-           builder.getNamedAttr("blocks_per_sm", builder.getI64IntegerAttr(0)),
-           builder.getNamedAttr("cooperative", builder.getBoolAttr(false))}));
+  LaunchShape shape; // a point a thread
+  gpu::GPUFuncOp result = createDeviceKernel(
+      loc, kernel.getSymName(), kernel.getArgumentTypes().drop_back(), shape);
 
   Block &entry = result.getBody().front();
   builder.setInsertionPointToEnd(&entry);
-  Value threads = arith::ConstantIndexOp::create(builder, loc, kThreads);
+  Value threads = arith::ConstantIndexOp::create(builder, loc, shape.threads);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value block = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
   Value thread = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
@@ -83,15 +69,7 @@ LogicalResult mlir::qmm::moveKernelsToDevice(ModuleOp module) {
   auto kernels = module.lookupSymbol<ModuleOp>(QMMDialect::kKernelsModule);
   if (!kernels)
     return success();
-  gpu::GPUModuleOp device =
-      module.lookupSymbol<gpu::GPUModuleOp>(QMMDialect::kDeviceModule);
-  if (!device) {
-    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
-                    builder.getUnitAttr());
-    device = gpu::GPUModuleOp::create(builder, module.getLoc(),
-                                      QMMDialect::kDeviceModule);
-  }
+  gpu::GPUModuleOp device = getOrCreateDeviceKernels(module);
   SymbolTable symbols(device);
   for (auto global : kernels.getOps<memref::GlobalOp>()) {
     auto copy = cast<memref::GlobalOp>(global->clone());
@@ -102,7 +80,7 @@ LogicalResult mlir::qmm::moveKernelsToDevice(ModuleOp module) {
   }
   llvm::DenseMap<StringAttr, SymbolRefAttr> moved;
   for (auto kernel : kernels.getOps<func::FuncOp>()) {
-    gpu::GPUFuncOp copy = createDeviceKernel(kernel);
+    gpu::GPUFuncOp copy = moveToDevice(kernel);
     symbols.insert(copy);
     moved[kernel.getSymNameAttr()] = SymbolRefAttr::get(
         device.getSymNameAttr(), FlatSymbolRefAttr::get(copy.getNameAttr()));

@@ -345,11 +345,12 @@ struct OutlineKernels : mlir::qmm::impl::OutlineKernelsBase<OutlineKernels> {
 } // namespace
 
 LogicalResult mlir::qmm::outlineKernels(ModuleOp module, LoopSplit split) {
-  ModuleOp kernels = module.lookupSymbol<ModuleOp>(kKernelsModuleName);
+  ModuleOp kernels = module.lookupSymbol<ModuleOp>(QMMDialect::kKernelsModule);
   auto getKernels = [&] {
     if (!kernels) {
       OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-      kernels = ModuleOp::create(builder, module.getLoc(), kKernelsModuleName);
+      kernels = ModuleOp::create(builder, module.getLoc(),
+                                 QMMDialect::kKernelsModule);
     }
     return kernels;
   };

@@ -163,7 +163,7 @@ unsigned HostCompiler::run(StringRef source, StringRef isa,
     ADD_FAILURE() << diagnostics;
     return 0;
   }
-  auto kernels = module->lookupSymbol<ModuleOp>(kKernelsModuleName);
+  auto kernels = module->lookupSymbol<ModuleOp>(QMMDialect::kKernelsModule);
   auto main = module->lookupSymbol<func::FuncOp>("main");
   if (!kernels || !main) {
     ADD_FAILURE() << "no kernels, or no @main";

@@ -45,7 +45,11 @@ struct DeviceChip {
 /// or `f` where that exists.  A diagnostic at `loc` for any other.
 FailureOr<DeviceChip> lookupDeviceChip(StringRef name, Location loc);
 
-enum class DeviceCodeFormat { PTX, Cubin };
+enum class DeviceCodeFormat {
+  PTX,
+  Cubin,
+  All // PTX, and cubins where ptxas is
+};
 
 struct DeviceCode {
   std::string chip;
@@ -73,7 +77,11 @@ std::string findPtxas(StringRef option = {});
 FailureOr<std::string> emitPTX(gpu::GPUModuleOp kernels,
                                const DeviceChip &chip);
 
-/// Code of all kernels for each of `chips`; none where there are no kernels.
+/// The kernels of a program; null where it has none.
+gpu::GPUModuleOp getDeviceKernels(ModuleOp module);
+
+/// Code of all kernels for each of `chips`, PTX before cubins; none where there
+/// are no kernels.
 FailureOr<SmallVector<DeviceCode>>
 compileDeviceKernels(gpu::GPUModuleOp kernels, ArrayRef<StringRef> chips,
                      const DeviceCodegenOptions &options = {});

@@ -22,11 +22,6 @@ class RewritePatternSet;
 
 namespace mlir::qmm {
 
-/// The gpu.module that holds the device kernels.
-inline constexpr llvm::StringLiteral kDeviceKernelsModuleName = "qmm.device";
-/// How a kernel is launched: a dictionary on its gpu.func.
-inline constexpr llvm::StringLiteral kLaunchAttrName = "qmm.launch";
-
 /// Replaces quantize, dequantize, relayout and amax on memrefs by kernels in
 /// `@qmm.device` and their launches.
 LogicalResult buildDeviceKernels(ModuleOp module);

@@ -23,9 +23,6 @@ class RewritePatternSet;
 
 namespace mlir::qmm {
 
-/// The nested module that holds the host kernels.
-inline constexpr llvm::StringLiteral kKernelsModuleName = "qmm.kernels";
-
 /// What a kernel's range goes over.
 enum class LoopSplit {
   First, // the first parallel loop: few threads with much work each
