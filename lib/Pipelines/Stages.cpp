@@ -96,6 +96,8 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     pm.nest<func::FuncOp>().addPass(createLegalizeMatmuls());
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
+    if (options.hoistConstants)
+      pm.addPass(createHoistConstants());
     break;
   case Stage::Bufferized:
     pm.nest<func::FuncOp>().addPass(createLinalgElementwiseOpFusionPass());
@@ -150,8 +152,13 @@ struct StagePipelineOptions : PassPipelineOptions<StagePipelineOptions> {
   Option<bool> forGPU{*this, "gpu",
                       llvm::cl::desc("The targets are GPUs, not the CPU"),
                       llvm::cl::init(false)};
+  Option<bool> hoistConstants{
+      *this, "hoist-constants",
+      llvm::cl::desc("Compute what depends on parameters only once, when the "
+                     "program is loaded"),
+      llvm::cl::init(true)};
   PipelineOptions get() const {
-    return {activations, constantThreshold, roundings, forGPU};
+    return {activations, constantThreshold, roundings, forGPU, hoistConstants};
   }
 };
 

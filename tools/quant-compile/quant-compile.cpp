@@ -208,6 +208,7 @@ static LogicalResult runPipeline(ModuleOp module) {
   options.activations = activations;
   options.roundings = roundings;
   options.forGPU = isForGPU(module);
+  options.hoistConstants = emitKind != Emit::LLVM && emitKind != Emit::Object;
   buildPipeline(pm, from, compileTo, options);
   return pm.run(module);
 }

@@ -63,6 +63,15 @@ LogicalResult placeBuffers(FunctionOpInterface function);
 /// Number of output arguments, on a function whose buffers are placed.
 inline constexpr llvm::StringLiteral kNumOutputsAttr = "qmm.num_outputs";
 
+/// Moves what depends on parameters only to kInitFunction; fails, with a
+/// diagnostic, where another symbol has that name.
+LogicalResult hoistConstants(ModuleOp module);
+
+/// The function that a program runs once, when it is loaded.  Its results are
+/// the parameters of the scope kPackedScope, by index.
+inline constexpr llvm::StringLiteral kInitFunction = "qmm.init";
+inline constexpr llvm::StringLiteral kPackedScope = "packed";
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "qmm/Transforms/Passes.h.inc"

@@ -45,6 +45,55 @@ def SpillConstants : Pass<"qmm-spill-constants", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::qmm::QMMDialect"];
 }
 
+def HoistConstants : Pass<"qmm-hoist-constants", "::mlir::ModuleOp"> {
+  let summary = "What depends on parameters only runs once";
+  let description = [{
+    Quantizations, relayouts, transposes and arithmetic whose operands are all
+    parameters or constants move to the function `@qmm.init`, which a program
+    runs when it is loaded; the rest reads their results as parameters of the
+    scope `packed`.  Equal computations become one.
+
+    A value that takes more memory than the parameters it is made of, and more
+    than 4 KiB, is computed where it was: a dequantized weight isn't worth the
+    memory.
+
+    Error: another symbol has the name `qmm.init`.  Running it again changes
+    nothing.
+
+    Before:
+    ```mlir
+    func.func @f(%x: tensor<?x32xbf16>) -> tensor<?x16xbf16> {
+      %w = qmm.parameter "model::w" : tensor<16x32xbf16>
+      %q = qmm.quantize %w : tensor<16x32xbf16> -> !qmm.tensor<16x32xbf16, fp8>
+      %y = qmm.scaled_matmul %x, %q
+        : tensor<?x32xbf16>, !qmm.tensor<16x32xbf16, fp8> -> tensor<?x16xbf16>
+      return %y : tensor<?x16xbf16>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @qmm.init() -> (tensor<16x32xf8E4M3FN>, tensor<f32>) {
+      %w = qmm.parameter "model::w" : tensor<16x32xbf16>
+      %q = qmm.quantize %w : tensor<16x32xbf16> -> !qmm.tensor<16x32xbf16, fp8>
+      %data, %scale = qmm.disassemble %q
+        : !qmm.tensor<16x32xbf16, fp8> -> tensor<16x32xf8E4M3FN>, tensor<f32>
+      return %data, %scale : tensor<16x32xf8E4M3FN>, tensor<f32>
+    }
+    func.func @f(%x: tensor<?x32xbf16>) -> tensor<?x16xbf16> {
+      %data = qmm.parameter "packed::0" : tensor<16x32xf8E4M3FN>
+      %scale = qmm.parameter "packed::1" : tensor<f32>
+      %q = qmm.assemble %data, %scale
+        : tensor<16x32xf8E4M3FN>, tensor<f32> -> !qmm.tensor<16x32xbf16, fp8>
+      %y = qmm.scaled_matmul %x, %q
+        : tensor<?x32xbf16>, !qmm.tensor<16x32xbf16, fp8> -> tensor<?x16xbf16>
+      return %y : tensor<?x16xbf16>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::func::FuncDialect"];
+}
+
 def RecordExtents
     : InterfacePass<"qmm-record-extents", "FunctionOpInterface"> {
   let summary = "Which extents of a function's arguments must be equal";
