@@ -80,6 +80,14 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     break;
   }
   case Stage::Quantized: {
+    if (!options.weights.scheme.empty()) {
+      QuantizeWeightsOptions weights;
+      weights.scheme = options.weights.scheme;
+      weights.layers = options.weights.layers;
+      weights.keep = options.weights.keep;
+      weights.activations = options.activations;
+      pm.addPass(createQuantizeWeights(weights));
+    }
     QuantizeActivationsOptions quantize;
     quantize.activations = options.activations;
     OpPassManager &functions = pm.nest<func::FuncOp>();
@@ -158,7 +166,13 @@ struct StagePipelineOptions : PassPipelineOptions<StagePipelineOptions> {
                      "program is loaded"),
       llvm::cl::init(true)};
   PipelineOptions get() const {
-    return {activations, constantThreshold, roundings, forGPU, hoistConstants};
+    PipelineOptions options;
+    options.activations = activations;
+    options.constantThreshold = constantThreshold;
+    options.roundings = roundings;
+    options.forGPU = forGPU;
+    options.hoistConstants = hoistConstants;
+    return options;
   }
 };
 

@@ -67,6 +67,19 @@ static cl::opt<ActivationPolicy>
     activations("activations", cl::desc("What a linear layer's input becomes:"),
                 getActivationPolicyValues(), cl::init(ActivationPolicy::Auto),
                 cl::cat(category));
+static cl::opt<std::string> quantizeTo(
+    "quantize",
+    cl::desc("Quantize wide weights to this scheme when the program is loaded: "
+             "fp8, fp8_row, mxfp8, nvfp4, int8_row, ..."),
+    cl::value_desc("scheme"), cl::cat(category));
+static cl::opt<std::string> quantizeLayers(
+    "quantize-layers",
+    cl::desc("With --quantize: only layers whose whole name matches"),
+    cl::value_desc("regex"), cl::init(".*"), cl::cat(category));
+static cl::opt<std::string> quantizeKeep(
+    "quantize-keep",
+    cl::desc("With --quantize: leave layers alone whose whole name matches"),
+    cl::value_desc("regex"), cl::cat(category));
 static cl::opt<Roundings> roundings(
     "roundings",
     cl::desc("What becomes of roundings to bf16 and f16 around matmuls:"),
@@ -205,6 +218,7 @@ static LogicalResult runPipeline(ModuleOp module) {
   }
   PassManager pm(module.getContext());
   PipelineOptions options;
+  options.weights = {quantizeTo, quantizeLayers, quantizeKeep};
   options.activations = activations;
   options.roundings = roundings;
   options.forGPU = isForGPU(module);
@@ -325,6 +339,8 @@ int main(int argc, char **argv) {
       "\n"
       "  quant-compile layers.mlir -o model.qmm --report=-\n"
       "  quant-compile layers.mlir --activations=checkpoint -o model.qmm\n"
+      "  quant-compile layers.mlir --quantize=nvfp4 --quantize-keep='lm_head' "
+      "-o model.qmm\n"
       "  quant-compile model.mlir --compile-to=recognized\n"
       "  quant-compile model.mlir --emit=llvm -o model.ll\n");
   bool stopsEarly = compileTo != Stage::Lowered;
@@ -335,6 +351,9 @@ int main(int argc, char **argv) {
       compileTo.getNumOccurrences() && !emitKind.getNumOccurrences();
   if (stopsEarly || asksForMLIR || emitBytecode)
     emitKind = Emit::MLIR;
+  if (quantizeTo.empty() &&
+      (quantizeLayers.getNumOccurrences() || quantizeKeep.getNumOccurrences()))
+    return fail("--quantize-layers and --quantize-keep go with --quantize");
   for (const std::string &isa : isas)
     if (!llvm::is_contained(getHostISAs(), isa))
       return fail("--isa: '" + isa + "' isn't known; there are " +

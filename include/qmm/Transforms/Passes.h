@@ -20,7 +20,10 @@
 
 namespace mlir::qmm {
 class LinearOp;
+class QuantizedTensorType;
 class ScaledMatmulOp;
+class SchemeAttr;
+enum class NibbleOrder : uint32_t;
 
 /// What the input of a linear layer becomes: --qmm-quantize-activations.
 enum class ActivationPolicy { Auto, Wide, Checkpoint, Dynamic, Comfy };
@@ -42,6 +45,31 @@ inline llvm::cl::ValuesClass getActivationPolicyValues() {
 /// Rewrites `linear` to a scaled_matmul.  `chips`: what is compiled for.
 void lowerLinear(LinearOp linear, ActivationPolicy policy,
                  ArrayRef<StringRef> chips);
+
+/// `wide` under `scheme` in a plain layout, K padded to whole blocks; `nibbles`
+/// for 4-bit elements.
+QuantizedTensorType getPlainType(RankedTensorType wide, SchemeAttr scheme,
+                                 NibbleOrder nibbles);
+
+/// `input` as the left operand beside `weight`: itself, or quantized as the
+/// policy says, by `inputScale` (tensor<f32>; null: there is none) where it
+/// takes one.  `note` says what became of it.
+Value quantizeInput(OpBuilder &builder, Location loc, Value input,
+                    QuantizedTensorType weight, Value inputScale,
+                    ActivationPolicy policy, ArrayRef<StringRef> chips,
+                    std::string &note);
+
+/// Which wide weights become what: --qmm-quantize-weights.
+struct WeightPolicy {
+  std::string scheme;        // a preset's name
+  std::string layers = ".*"; // regular expressions of whole layer names
+  std::string keep;
+};
+
+/// Quantizes constant weights; fails, with a diagnostic, for an unknown scheme
+/// and for expressions that match no layer.
+LogicalResult quantizeWeights(ModuleOp module, const WeightPolicy &policy,
+                              ActivationPolicy activations);
 
 /// Rewrites a planned matmul so that its first route takes it as it is.  Fails,
 /// with a diagnostic at the op, where the targets' routes differ.

@@ -94,6 +94,56 @@ def HoistConstants : Pass<"qmm-hoist-constants", "::mlir::ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
+def QuantizeWeights : Pass<"qmm-quantize-weights", "::mlir::ModuleOp"> {
+  let summary = "Wide constant weights to a scheme";
+  let description = [{
+    A `qmm.linear` or `qmm.scaled_matmul` whose second operand is wide and depends
+    on parameters and constants only gets it quantized.  What the input becomes
+    is decided by `activations`, for `qmm.linear` later
+    (`--qmm-quantize-activations`).
+
+    Layers are named by their weight's key without `.weight`, or, where that isn't
+    one tensor of a file, `FUNCTION.I` for the I-th product of a function.
+    `layers` and `keep` are regular expressions that match whole names; `keep` wins.
+    `qmm.notes` says what became of each layer named.
+
+    Errors: an unknown scheme, and an expression that no layer's name matches.
+    Running it again changes nothing but notes.
+
+    Before:
+    ```mlir
+    func.func @f(%x: tensor<?x256xbf16>) -> tensor<?x64xbf16> {
+      %w = qmm.parameter "model::fc1.weight" : tensor<64x256xbf16>
+      %y = qmm.linear %x, %w : tensor<?x256xbf16>, tensor<64x256xbf16> -> tensor<?x64xbf16>
+      return %y : tensor<?x64xbf16>
+    }
+    ```
+    After, with `scheme=mxfp8`:
+    ```mlir
+    func.func @f(%x: tensor<?x256xbf16>) -> tensor<?x64xbf16> {
+      %w = qmm.parameter "model::fc1.weight" : tensor<64x256xbf16>
+      %q = qmm.quantize %w : tensor<64x256xbf16> -> !qmm.tensor<64x256xbf16, mxfp8>
+      %y = qmm.linear %x, %q {qmm.notes = ["weight: quantized to mxfp8 when loaded"]}
+        : tensor<?x256xbf16>, !qmm.tensor<64x256xbf16, mxfp8> -> tensor<?x64xbf16>
+      return %y : tensor<?x64xbf16>
+    }
+    ```
+  }];
+  let options = [
+    Option<"scheme", "scheme", "std::string", /*default=*/"",
+           "The preset that weights become">,
+    Option<"layers", "layers", "std::string", /*default=*/"\".*\"",
+           "Regular expression of the layers' names">,
+    Option<"keep", "keep", "std::string", /*default=*/"",
+           "Regular expression of layers that are left alone">,
+    Option<"activations", "activations", "::mlir::qmm::ActivationPolicy",
+           /*default=*/"::mlir::qmm::ActivationPolicy::Auto",
+           "What becomes of the layers' inputs",
+           "::mlir::qmm::getActivationPolicyValues()">];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def RecordExtents
     : InterfacePass<"qmm-record-extents", "FunctionOpInterface"> {
   let summary = "Which extents of a function's arguments must be equal";
@@ -216,7 +266,7 @@ def QuantizeActivations
                  %s: tensor<f32>) -> tensor<?x64xbf16> {
       %q = qmm.quantize %x scale(%s : tensor<f32>)
         : tensor<?x256xbf16> -> !qmm.tensor<?x256xbf16, fp8>
-      %y = qmm.scaled_matmul %q, %w {qmm.notes = ["activation: fp8, scale from the checkpoint"]}
+      %y = qmm.scaled_matmul %q, %w {qmm.notes = ["activation: fp8, static"]}
         : !qmm.tensor<?x256xbf16, fp8>, !qmm.tensor<64x256xbf16, fp8> -> tensor<?x64xbf16>
       return %y : tensor<?x64xbf16>
     }
