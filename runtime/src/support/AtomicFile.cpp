@@ -81,10 +81,12 @@ Status AtomicFile::write(const void *data, uint64_t bytes) {
   return Status();
 }
 
-Status AtomicFile::writeAt(uint64_t offset, const void *data, uint64_t bytes) {
+Status AtomicFile::writeAt(uint64_t offset, const void *data,
+                           uint64_t bytes) const {
   const char *cursor = static_cast<const char *>(data);
   while (bytes != 0) {
-    ssize_t written = ::pwrite(fd, cursor, size_t(bytes), off_t(offset));
+    ssize_t written = ::pwrite(
+        fd, cursor, size_t(std::min<uint64_t>(bytes, 1u << 30)), off_t(offset));
     if (written < 0) {
       if (errno == EINTR)
         continue;
@@ -94,6 +96,21 @@ Status AtomicFile::writeAt(uint64_t offset, const void *data, uint64_t bytes) {
     offset += uint64_t(written);
     bytes -= uint64_t(written);
   }
+  return Status();
+}
+
+Status AtomicFile::reserve(uint64_t bytes) {
+  if (::ftruncate(fd, off_t(bytes)) != 0)
+    return failed("write");
+#ifdef __linux__
+  // The C library's posix_fallocate writes zeros where this isn't supported.
+  while (bytes != 0 && ::fallocate(fd, 0, 0, off_t(bytes)) != 0) {
+    if (errno == EOPNOTSUPP || errno == ENOSYS)
+      break;
+    if (errno != EINTR)
+      return failed("write");
+  }
+#endif
   return Status();
 }
 

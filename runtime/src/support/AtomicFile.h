@@ -32,9 +32,15 @@ public:
   /// file or is read-only.  A link stays one, to the new file.
   Status open(const std::string &path);
   Status write(const void *data, uint64_t bytes);
-  /// Overwrites earlier bytes without moving the end.
-  Status writeAt(uint64_t offset, const void *data, uint64_t bytes);
+  /// Writes there without moving the place of write(); from any thread.
+  Status writeAt(uint64_t offset, const void *data, uint64_t bytes) const;
+  /// Takes the disk space of a file of that size now, where the file system
+  /// can: IO when there isn't enough.
+  Status reserve(uint64_t bytes);
   Status commit();
+
+  /// Where the bytes are before commit(); "" when not open.
+  const std::string &getTemporary() const { return temporary; }
 
 private:
   Status failed(const char *action) const;
