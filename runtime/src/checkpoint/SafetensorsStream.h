@@ -39,7 +39,6 @@ public:
 
   uint64_t getFileBytes() const { return fileBytes; }
   const std::vector<SafetensorsEntry> &getEntries() const { return entries; }
-  const std::string &getTemporary() const { return file.getTemporary(); }
 
 private:
   std::vector<SafetensorsEntry> entries;

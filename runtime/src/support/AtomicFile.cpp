@@ -18,12 +18,39 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <iterator>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace qmmrt {
 
+// Names of temporary files, for a signal handler.  Files beyond these are left
+// behind by a process that a signal ends.
+static std::atomic<const char *> temporaries[256];
+
+static unsigned takeSlot(const char *name) {
+  for (unsigned i = 0; i < std::size(temporaries); ++i) {
+    const char *free = nullptr;
+    if (temporaries[i].compare_exchange_strong(free, name))
+      return i;
+  }
+  return ~0u;
+}
+
+static void giveSlot(unsigned &slot) {
+  if (slot != ~0u)
+    temporaries[slot] = nullptr;
+  slot = ~0u;
+}
+
+void removeTemporaryFiles() {
+  for (std::atomic<const char *> &name : temporaries)
+    if (const char *path = name.exchange(nullptr))
+      ::unlink(path);
+}
+
 AtomicFile::~AtomicFile() {
+  giveSlot(slot);
   if (fd >= 0)
     ::close(fd);
   if (!temporary.empty())
@@ -56,6 +83,7 @@ Status AtomicFile::open(const std::string &newPath) {
                 0666);
     if (fd >= 0) {
       temporary = std::move(candidate);
+      slot = takeSlot(temporary.c_str());
       return Status();
     }
     if (errno != EEXIST)
@@ -124,6 +152,7 @@ Status AtomicFile::commit() {
     return failed("write");
   if (::rename(temporary.c_str(), destination.c_str()) != 0)
     return failed("rename to it");
+  giveSlot(slot);
   temporary.clear();
   return Status();
 }

@@ -39,9 +39,6 @@ public:
   Status reserve(uint64_t bytes);
   Status commit();
 
-  /// Where the bytes are before commit(); "" when not open.
-  const std::string &getTemporary() const { return temporary; }
-
 private:
   Status failed(const char *action) const;
 
@@ -49,7 +46,12 @@ private:
   std::string path;
   std::string destination; // path with links resolved
   std::string temporary;
+  unsigned slot = ~0u; // for removeTemporaryFiles; ~0: none
 };
+
+/// Removes the temporary files of all that are open.  For the handler of a
+/// signal that ends the process: allocates and locks nothing.
+void removeTemporaryFiles();
 
 } // namespace qmmrt
 
