@@ -10,6 +10,7 @@
 // overlap; the other threads help each lane with its tensor.
 //
 //===----------------------------------------------------------------------===//
+#include "checkpoint/Family.h"
 #include "checkpoint/Json.h"
 #include "convert/Items.h"
 
@@ -61,9 +62,8 @@ Status Conversion::declare(const std::string &path) {
                                         item.copy->shape);
           !status.ok())
         return status;
-      if (item.copy->name.size() > 7)
-        shardOfLayer.emplace(
-            item.copy->name.substr(0, item.copy->name.rfind('.')), item.shard);
+      if (getLastComponent(item.copy->name) == "weight")
+        shardOfLayer.emplace(getModule(item.copy->name), item.shard);
       continue;
     }
     const std::string &name = layers[item.layer].name;
