@@ -46,6 +46,11 @@ def write(path, tensors):
         header[name] = {"dtype": dtype, "shape": list(np.shape(array)),
                         "data_offsets": [len(data), len(data) + len(raw)]}
         data += raw
+    write_raw(path, header, data)
+
+
+def write_raw(path, header, data):
+    """header: as the file has it, offsets included."""
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as stream:

@@ -190,3 +190,36 @@ Result<JsonValue> qmmrt::parseJson(std::string_view text, unsigned maxDepth) {
     return Status(QMM_STATUS_MALFORMED, builder.error);
   return root;
 }
+
+std::string qmmrt::quoteJson(const std::string &text) {
+  return nlohmann::json(text).dump(-1, ' ', /*ensure_ascii=*/true,
+                                   nlohmann::json::error_handler_t::replace);
+}
+
+std::string qmmrt::dumpJson(const JsonValue &value) {
+  switch (value.kind) {
+  case JsonValue::Kind::Null:
+    return "null";
+  case JsonValue::Kind::Bool:
+    return value.boolean ? "true" : "false";
+  case JsonValue::Kind::Integer:
+    return std::to_string(value.integer);
+  case JsonValue::Kind::Float:
+    return value.string;
+  case JsonValue::Kind::String:
+    return quoteJson(value.string);
+  case JsonValue::Kind::Array: {
+    std::string text = "[";
+    for (const JsonValue &element : value.elements)
+      text += (text.size() > 1 ? ", " : "") + dumpJson(element);
+    return text + "]";
+  }
+  case JsonValue::Kind::Object:
+    break;
+  }
+  std::string text = "{";
+  for (const JsonMember &member : value.members)
+    text += (text.size() > 1 ? ", " : "") + quoteJson(member.key) + ": " +
+            dumpJson(member.value);
+  return text + "}";
+}

@@ -56,6 +56,11 @@ const char *getKindName(JsonValue::Kind kind);
 /// integer outside 64 bits, or a duplicate key.
 Result<JsonValue> parseJson(std::string_view text, unsigned maxDepth);
 
+/// The value as Python's json writes it: spaces after ':' and ',', ASCII.
+std::string dumpJson(const JsonValue &value);
+/// `text` as a JSON string, in ASCII.
+std::string quoteJson(const std::string &text);
+
 /// Runs nlohmann's SAX parser, which doesn't recurse, over `text`.  The handler
 /// reports its own failures; a syntax error is described by
 /// describeSyntaxError. False when either stopped the parse.

@@ -16,7 +16,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <sys/mman.h>
 #include <tuple>
+#include <unistd.h>
 
 using namespace qmmrt;
 
@@ -102,6 +104,25 @@ Result<SafetensorsFile> SafetensorsFile::parse(const void *bytes, size_t size,
   if (!status.ok())
     return status;
   return file;
+}
+
+void SafetensorsFile::advise(const SafetensorsTensor &tensor,
+                             int advice) const {
+  // Bytes that the caller keeps aren't ours to drop.
+  if (mapping.size() == 0 || tensor.bytes == 0)
+    return;
+  uintptr_t page = uintptr_t(::sysconf(_SC_PAGESIZE));
+  uintptr_t begin = reinterpret_cast<uintptr_t>(tensor.data) / page * page;
+  uintptr_t end = reinterpret_cast<uintptr_t>(tensor.data) + tensor.bytes;
+  ::madvise(reinterpret_cast<void *>(begin), end - begin, advice);
+}
+
+void SafetensorsFile::willNeed(const SafetensorsTensor &tensor) const {
+  advise(tensor, MADV_WILLNEED);
+}
+
+void SafetensorsFile::doneWith(const SafetensorsTensor &tensor) const {
+  advise(tensor, MADV_DONTNEED);
 }
 
 const SafetensorsTensor *SafetensorsFile::find(std::string_view tensor) const {

@@ -62,8 +62,14 @@ public:
     return metadata;
   }
 
+  /// Says that the tensor is about to be read, or won't be again soon: memory
+  /// stays small on a walk through a large file.  The bytes stay readable.
+  void willNeed(const SafetensorsTensor &tensor) const;
+  void doneWith(const SafetensorsTensor &tensor) const;
+
 private:
   SafetensorsFile() = default;
+  void advise(const SafetensorsTensor &tensor, int advice) const;
   Status read(const uint8_t *bytes, size_t size);
 
   MappedFile mapping;

@@ -16,28 +16,48 @@
 
 using namespace qmmrt;
 
-Status SafetensorsWriter::add(std::string name, qmm_dtype dtype,
-                              std::vector<int64_t> shape, const void *data,
-                              uint64_t bytes) {
-  auto invalid = [&](const std::string &text) {
-    return Status(QMM_STATUS_INVALID_ARGUMENT,
-                  "tensor " + quoteName(name) + ": " + text);
-  };
-  if (name == "__metadata__")
-    return invalid("the name is reserved");
-  if (!getSafetensorsDTypeName(dtype))
-    return invalid("unknown dtype " + std::to_string(dtype));
-  uint64_t bits = getSafetensorsBits(dtype);
-  for (int64_t extent : shape)
+static Status invalidTensor(const std::string &name, const std::string &text) {
+  return Status(QMM_STATUS_INVALID_ARGUMENT,
+                "tensor " + quoteName(name) + ": " + text);
+}
+
+Status qmmrt::sizeSafetensorsEntry(SafetensorsEntry &entry) {
+  if (entry.name == "__metadata__")
+    return invalidTensor(entry.name, "the name is reserved");
+  if (!getSafetensorsDTypeName(entry.dtype))
+    return invalidTensor(entry.name,
+                         "unknown dtype " + std::to_string(entry.dtype));
+  uint64_t bits = getSafetensorsBits(entry.dtype);
+  for (int64_t extent : entry.shape)
     if (extent < 0 ||
         __builtin_mul_overflow(bits, static_cast<uint64_t>(extent), &bits))
-      return invalid("the shape " + describeShape(shape) + " isn't a size");
-  if (bits % 8 || bits / 8 != bytes)
-    return invalid(std::to_string(bytes) + " bytes given for " +
-                   getSafetensorsDTypeName(dtype) + " " + describeShape(shape));
-  if (!names.insert(name).second)
-    return invalid("added twice");
-  entries.push_back({std::move(name), dtype, std::move(shape), data, bytes});
+      return invalidTensor(entry.name, "the shape " +
+                                           describeShape(entry.shape) +
+                                           " isn't a size");
+  if (bits % 8)
+    return invalidTensor(entry.name,
+                         std::string(getSafetensorsDTypeName(entry.dtype)) +
+                             " " + describeShape(entry.shape) +
+                             " isn't a whole number of bytes");
+  entry.bytes = bits / 8;
+  return {};
+}
+
+Status SafetensorsWriter::add(std::string name, qmm_dtype dtype,
+                              std::vector<int64_t> shape, const void *bytesAt,
+                              uint64_t bytes) {
+  SafetensorsEntry entry = {std::move(name), dtype, std::move(shape), 0};
+  if (Status status = sizeSafetensorsEntry(entry); !status.ok())
+    return status;
+  if (entry.bytes != bytes)
+    return invalidTensor(entry.name, std::to_string(bytes) +
+                                         " bytes given for " +
+                                         getSafetensorsDTypeName(dtype) + " " +
+                                         describeShape(entry.shape));
+  if (!names.insert(entry.name).second)
+    return invalidTensor(entry.name, "added twice");
+  entries.push_back(std::move(entry));
+  data.push_back(bytesAt);
   return {};
 }
 
@@ -55,12 +75,15 @@ static bool appendQuoted(std::string &out, const std::string &text) {
   }
 }
 
-Result<std::string> SafetensorsWriter::buildHeader() const {
+Result<std::string> qmmrt::buildSafetensorsHeader(
+    const std::vector<SafetensorsEntry> &entries,
+    const std::map<std::string, std::string> &metadata) {
   auto notUtf8 = [](const std::string &text) {
     return Status(QMM_STATUS_INVALID_ARGUMENT,
                   "the name or metadata " + quoteName(text) + " isn't UTF-8");
   };
-  std::string header = "{";
+  std::string header(8, '\0');
+  header += '{';
   if (!metadata.empty()) {
     header += "\"__metadata__\":{";
     for (const auto &[key, value] : metadata) {
@@ -75,13 +98,14 @@ Result<std::string> SafetensorsWriter::buildHeader() const {
     header += ',';
   }
   uint64_t offset = 0;
-  for (const Entry &entry : entries) {
+  for (const SafetensorsEntry &entry : entries) {
     if (!appendQuoted(header, entry.name))
       return notUtf8(entry.name);
     header += std::string(":{\"dtype\":\"") +
-              getSafetensorsDTypeName(entry.dtype) +
-              "\",\"shape\":" + describeShape(entry.shape) +
-              ",\"data_offsets\":[" + std::to_string(offset) + "," +
+              getSafetensorsDTypeName(entry.dtype) + "\",\"shape\":[";
+    for (size_t i = 0; i < entry.shape.size(); ++i)
+      header += (i ? "," : "") + std::to_string(entry.shape[i]);
+    header += "],\"data_offsets\":[" + std::to_string(offset) + "," +
               std::to_string(offset + entry.bytes) + "]},";
     offset += entry.bytes;
   }
@@ -89,31 +113,29 @@ Result<std::string> SafetensorsWriter::buildHeader() const {
     header.pop_back();
   header += '}';
   header.append((8 - header.size() % 8) % 8, ' ');
-  if (header.size() > kMaxSafetensorsHeader)
+  uint64_t length = header.size() - 8;
+  if (length > kMaxSafetensorsHeader)
     return Status(QMM_STATUS_INVALID_ARGUMENT,
-                  "the header would have " + std::to_string(header.size()) +
+                  "the header would have " + std::to_string(length) +
                       " bytes, expected at most " +
                       std::to_string(kMaxSafetensorsHeader));
+  for (int i = 0; i < 8; ++i)
+    header[i] = static_cast<char>(length >> (8 * i));
   return header;
 }
 
 Status SafetensorsWriter::write(const std::string &path) const {
-  Result<std::string> header = buildHeader();
+  Result<std::string> header = buildSafetensorsHeader(entries, metadata);
   if (!header.ok())
     return Status(header.getStatus().getCode(),
                   path + ": " + header.getStatus().getMessage());
-  uint8_t length[8];
-  for (int i = 0; i < 8; ++i)
-    length[i] = static_cast<uint8_t>(uint64_t{header->size()} >> (8 * i));
   AtomicFile file;
   if (Status status = file.open(path); !status.ok())
     return status;
-  if (Status status = file.write(length, 8); !status.ok())
-    return status;
   if (Status status = file.write(header->data(), header->size()); !status.ok())
     return status;
-  for (const Entry &entry : entries)
-    if (Status status = file.write(entry.data, entry.bytes); !status.ok())
+  for (size_t i = 0; i < entries.size(); ++i)
+    if (Status status = file.write(data[i], entries[i].bytes); !status.ok())
       return status;
   return file.commit();
 }

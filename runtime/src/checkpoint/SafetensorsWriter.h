@@ -23,6 +23,24 @@
 
 namespace qmmrt {
 
+/// A tensor of a file to be written: its shape in elements.
+struct SafetensorsEntry {
+  std::string name;
+  qmm_dtype dtype = QMM_DTYPE_NONE;
+  std::vector<int64_t> shape;
+  uint64_t bytes = 0;
+};
+
+/// Checks one entry and fills `bytes`.  INVALID_ARGUMENT for a reserved name,
+/// an unknown dtype, or a shape that is no whole number of bytes.
+Status sizeSafetensorsEntry(SafetensorsEntry &entry);
+
+/// The header with its length before it, for tensors that lie in this order
+/// without gaps.  INVALID_ARGUMENT for text that isn't UTF-8.
+Result<std::string>
+buildSafetensorsHeader(const std::vector<SafetensorsEntry> &entries,
+                       const std::map<std::string, std::string> &metadata);
+
 class SafetensorsWriter {
 public:
   /// `shape` in elements (E2M1: their number even).  `data` is borrowed until
@@ -37,16 +55,8 @@ public:
   Status write(const std::string &path) const;
 
 private:
-  struct Entry {
-    std::string name;
-    qmm_dtype dtype;
-    std::vector<int64_t> shape;
-    const void *data;
-    uint64_t bytes;
-  };
-  Result<std::string> buildHeader() const;
-
-  std::vector<Entry> entries;
+  std::vector<SafetensorsEntry> entries;
+  std::vector<const void *> data; // of each entry
   std::unordered_set<std::string> names;
   std::map<std::string, std::string> metadata;
 };

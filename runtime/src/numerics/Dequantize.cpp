@@ -17,6 +17,25 @@
 #include <algorithm>
 
 namespace qmmrt {
+
+void detail::loadValues(const View &src, int64_t matrix, int64_t r,
+                        int64_t first, int64_t length, float *values) {
+  decodeRow(src.element(), src.nibbles(), src.row(matrix, r), first, length,
+            values);
+  if (!src.isQuantized())
+    return;
+  int64_t blockK = src.scheme.block_k ? src.scheme.block_k : src.extents.k;
+  int64_t scaleRow = src.scheme.block_outer ? r / src.scheme.block_outer : 0;
+  for (int64_t at = 0; at < length;) {
+    int64_t column = (first + at) / blockK;
+    int64_t left = blockK - (first + at) % blockK;
+    int64_t stop = at + std::min(length - at, left);
+    float factor = src.loadFactor(matrix, scaleRow, column);
+    for (; at < stop; ++at)
+      values[at] *= factor;
+  }
+}
+
 namespace {
 
 using namespace detail;
@@ -24,20 +43,7 @@ using namespace detail;
 void dequantizePiece(const View &src, const View &dst, int64_t matrix,
                      int64_t r, int64_t first, int64_t length) {
   float buffer[kPiece];
-  decodeRow(src.element(), src.nibbles(), src.row(matrix, r), first, length,
-            buffer);
-  if (src.isQuantized()) {
-    int64_t blockK = src.scheme.block_k ? src.scheme.block_k : src.extents.k;
-    int64_t scaleRow = src.scheme.block_outer ? r / src.scheme.block_outer : 0;
-    for (int64_t at = 0; at < length;) {
-      int64_t column = (first + at) / blockK;
-      int64_t left = blockK - (first + at) % blockK;
-      int64_t stop = at + std::min(length - at, left);
-      float factor = src.loadFactor(matrix, scaleRow, column);
-      for (; at < stop; ++at)
-        buffer[at] *= factor;
-    }
-  }
+  loadValues(src, matrix, r, first, length, buffer);
   encodeRow(dst.element(), dst.nibbles(), buffer, first, length,
             dst.row(matrix, r));
 }

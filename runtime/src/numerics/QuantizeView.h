@@ -86,6 +86,11 @@ struct View {
 /// Verifies the descriptor, pointers included; `what` names it in messages.
 Result<View> getView(const qmm_tensor &tensor, const char *what);
 
+/// values[i] = element * (block scale * tensor scale) of elements first + i of
+/// a row, each product rounded to f32; at most kPiece of them, quantized or not.
+void loadValues(const View &src, int64_t matrix, int64_t r, int64_t first,
+                int64_t length, float *values);
+
 /// Equal rank and extents, or a message with both shapes.
 Status verifySameShape(const qmm_tensor &src, const qmm_tensor &dst);
 

@@ -18,12 +18,39 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <iterator>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace qmmrt {
 
+// Names of temporary files, for a signal handler.  Files beyond these are left
+// behind by a process that a signal ends.
+static std::atomic<const char *> temporaries[256];
+
+static unsigned takeSlot(const char *name) {
+  for (unsigned i = 0; i < std::size(temporaries); ++i) {
+    const char *free = nullptr;
+    if (temporaries[i].compare_exchange_strong(free, name))
+      return i;
+  }
+  return ~0u;
+}
+
+static void giveSlot(unsigned &slot) {
+  if (slot != ~0u)
+    temporaries[slot] = nullptr;
+  slot = ~0u;
+}
+
+void removeTemporaryFiles() {
+  for (std::atomic<const char *> &name : temporaries)
+    if (const char *path = name.exchange(nullptr))
+      ::unlink(path);
+}
+
 AtomicFile::~AtomicFile() {
+  giveSlot(slot);
   if (fd >= 0)
     ::close(fd);
   if (!temporary.empty())
@@ -56,6 +83,7 @@ Status AtomicFile::open(const std::string &newPath) {
                 0666);
     if (fd >= 0) {
       temporary = std::move(candidate);
+      slot = takeSlot(temporary.c_str());
       return Status();
     }
     if (errno != EEXIST)
@@ -81,10 +109,12 @@ Status AtomicFile::write(const void *data, uint64_t bytes) {
   return Status();
 }
 
-Status AtomicFile::writeAt(uint64_t offset, const void *data, uint64_t bytes) {
+Status AtomicFile::writeAt(uint64_t offset, const void *data,
+                           uint64_t bytes) const {
   const char *cursor = static_cast<const char *>(data);
   while (bytes != 0) {
-    ssize_t written = ::pwrite(fd, cursor, size_t(bytes), off_t(offset));
+    ssize_t written = ::pwrite(
+        fd, cursor, size_t(std::min<uint64_t>(bytes, 1u << 30)), off_t(offset));
     if (written < 0) {
       if (errno == EINTR)
         continue;
@@ -94,6 +124,21 @@ Status AtomicFile::writeAt(uint64_t offset, const void *data, uint64_t bytes) {
     offset += uint64_t(written);
     bytes -= uint64_t(written);
   }
+  return Status();
+}
+
+Status AtomicFile::reserve(uint64_t bytes) {
+  if (::ftruncate(fd, off_t(bytes)) != 0)
+    return failed("write");
+#ifdef __linux__
+  // The C library's posix_fallocate writes zeros where this isn't supported.
+  while (bytes != 0 && ::fallocate(fd, 0, 0, off_t(bytes)) != 0) {
+    if (errno == EOPNOTSUPP || errno == ENOSYS)
+      break;
+    if (errno != EINTR)
+      return failed("write");
+  }
+#endif
   return Status();
 }
 
@@ -107,6 +152,7 @@ Status AtomicFile::commit() {
     return failed("write");
   if (::rename(temporary.c_str(), destination.c_str()) != 0)
     return failed("rename to it");
+  giveSlot(slot);
   temporary.clear();
   return Status();
 }

@@ -32,8 +32,11 @@ public:
   /// file or is read-only.  A link stays one, to the new file.
   Status open(const std::string &path);
   Status write(const void *data, uint64_t bytes);
-  /// Overwrites earlier bytes without moving the end.
-  Status writeAt(uint64_t offset, const void *data, uint64_t bytes);
+  /// Writes there without moving the place of write(); from any thread.
+  Status writeAt(uint64_t offset, const void *data, uint64_t bytes) const;
+  /// Takes the disk space of a file of that size now, where the file system
+  /// can: IO when there isn't enough.
+  Status reserve(uint64_t bytes);
   Status commit();
 
 private:
@@ -43,7 +46,12 @@ private:
   std::string path;
   std::string destination; // path with links resolved
   std::string temporary;
+  unsigned slot = ~0u; // for removeTemporaryFiles; ~0: none
 };
+
+/// Removes the temporary files of all that are open.  For the handler of a
+/// signal that ends the process: allocates and locks nothing.
+void removeTemporaryFiles();
 
 } // namespace qmmrt
 

@@ -1,0 +1,249 @@
+//===- convert/Conversion.cpp - The run -*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A few lanes work on a tensor each, so that reading, arithmetic and writing
+// overlap; the other threads help each lane with its tensor.
+//
+//===----------------------------------------------------------------------===//
+#include "checkpoint/Family.h"
+#include "checkpoint/Json.h"
+#include "convert/Items.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+using namespace qmmrt;
+
+// Tensors in flight, so that memory is theirs and not the machine's threads'.
+static constexpr unsigned kMaxLanes = 4;
+// Copied at a time.
+static constexpr uint64_t kCopyBytes = 16u << 20;
+
+struct Conversion::Lane {
+  std::unique_ptr<Executor> pool;
+  WeightConverter converter;
+
+  Lane(unsigned threads, const WeightOptions &options)
+      : pool(createThreadPool(threads)), converter(*pool, options) {}
+};
+
+static std::string getShardPath(const std::string &path, size_t shard,
+                                size_t count) {
+  if (count == 1)
+    return path;
+  constexpr std::string_view kEnding = ".safetensors";
+  std::string stem = path, ending;
+  if (path.size() > kEnding.size() &&
+      path.compare(path.size() - kEnding.size(), kEnding.size(), kEnding) ==
+          0) {
+    stem.resize(path.size() - kEnding.size());
+    ending = kEnding;
+  }
+  char number[48];
+  std::snprintf(number, sizeof(number), "-%05zu-of-%05zu", shard + 1, count);
+  return stem + number + ending;
+}
+
+Status Conversion::declare(const std::string &path) {
+  shards = std::vector<SafetensorsStream>(numShards);
+  std::vector<std::string> quantized(numShards); // layers' JSON, by shard
+  std::map<std::string, size_t> shardOfLayer;
+  for (const Item &item : items) {
+    SafetensorsStream &shard = shards[item.shard];
+    if (item.copy) {
+      if (Status status = shard.declare(item.copy->name, item.copy->dtype,
+                                        item.copy->shape);
+          !status.ok())
+        return status;
+      if (getLastComponent(item.copy->name) == "weight")
+        shardOfLayer.emplace(getModule(item.copy->name), item.shard);
+      continue;
+    }
+    const std::string &name = layers[item.layer].name;
+    shardOfLayer[name] = item.shard;
+    for (const SafetensorsEntry *entry :
+         {&item.storage.weight, &item.storage.scale, &item.storage.tensorScale})
+      if (!entry->name.empty())
+        if (Status status =
+                shard.declare(entry->name, entry->dtype, entry->shape);
+            !status.ok())
+          return status;
+    if (item.inputScale)
+      if (Status status =
+              shard.declare(item.storage.inputScale, QMM_DTYPE_F32, {});
+          !status.ok())
+        return status;
+    if (!item.storage.declaration.empty())
+      if (Status status =
+              shard.declare(name + ".comfy_quant", QMM_DTYPE_U8,
+                            {int64_t(item.storage.declaration.size())});
+          !status.ok())
+        return status;
+  }
+  for (const auto &[name, declaration] : declarations) {
+    std::string &text = quantized[shardOfLayer[name]];
+    text += (text.empty() ? "" : ", ") + quoteJson(name) + ": " + declaration;
+  }
+  for (size_t i = 0; i < numShards; ++i) {
+    for (const auto &[key, value] : file.getMetadata())
+      if (key != kQuantizationMetadata)
+        shards[i].setMetadata(key, value);
+    if (!quantized[i].empty())
+      shards[i].setMetadata(kQuantizationMetadata,
+                            "{\"format_version\": \"1.0\", \"layers\": {" +
+                                quantized[i] + "}}");
+  }
+  for (size_t i = 0; i < numShards; ++i) {
+    files.push_back(getShardPath(path, i, numShards));
+    if (Status status = shards[i].open(files.back()); !status.ok())
+      return status;
+  }
+  return {};
+}
+
+Status Conversion::runItem(Lane &lane, const Item &item) {
+  const SafetensorsStream &shard = shards[item.shard];
+  if (item.copy) {
+    SafetensorsTensor part = *item.copy;
+    for (uint64_t at = 0; at < item.copy->bytes; at += kCopyBytes) {
+      part.data = item.copy->data + at;
+      part.bytes = std::min(kCopyBytes, item.copy->bytes - at);
+      Status status = shard.write(part.name, at, part.data, part.bytes);
+      file.doneWith(part);
+      if (!status.ok())
+        return status;
+    }
+    return {};
+  }
+  const LinearLayer &layer = layers[item.layer];
+  LayerReport &report = reports[item.layer];
+  const SafetensorsTensor &weight = *file.find(layer.weight);
+  file.willNeed(weight);
+  Result<WeightConverter::Output> output =
+      lane.converter.convert(file, layer, item.storage);
+  file.doneWith(weight);
+  if (!output.ok())
+    return output.getStatus();
+  if (options.weights.measure)
+    report.sqnr = output->sqnr;
+  report.nonfinite = output->nonfinite;
+  struct Part {
+    const std::string &name;
+    const void *data;
+    uint64_t bytes;
+  };
+  const LayerStorage &storage = item.storage;
+  float inputScale = item.inputScale.value_or(0);
+  std::string marker = layer.name + ".comfy_quant", none;
+  for (const Part &part :
+       {Part{storage.weight.name, output->weight, storage.weight.bytes},
+        Part{storage.scale.name, output->scale, storage.scale.bytes},
+        Part{storage.tensorScale.name, &output->tensorScale, 4},
+        Part{item.inputScale ? storage.inputScale : none, &inputScale, 4},
+        Part{storage.declaration.empty() ? none : marker,
+             storage.declaration.data(), storage.declaration.size()}})
+    if (!part.name.empty())
+      if (Status status = shard.write(part.name, 0, part.data, part.bytes);
+          !status.ok())
+        return status;
+  return {};
+}
+
+/// The index that Hugging Face's readers know.
+static std::string buildIndex(const std::vector<SafetensorsStream> &shards,
+                              const std::vector<std::string> &files) {
+  std::map<std::string, size_t> places;
+  uint64_t total = 0;
+  for (size_t i = 0; i < shards.size(); ++i)
+    for (const SafetensorsEntry &entry : shards[i].getEntries()) {
+      places.emplace(entry.name, i);
+      total += entry.bytes;
+    }
+  std::string text =
+      "{\n  \"metadata\": {\n    \"total_size\": " + std::to_string(total) +
+      "\n  },\n  \"weight_map\": {";
+  const char *separator = "\n    ";
+  for (const auto &[name, shard] : places) {
+    const std::string &file = files[shard];
+    text += separator + quoteJson(name) + ": " +
+            quoteJson(file.substr(file.rfind('/') + 1));
+    separator = ",\n    ";
+  }
+  return text + "\n  }\n}\n";
+}
+
+Status Conversion::run(const std::string &path,
+                       FunctionRef<void(const Progress &)> progress,
+                       const std::atomic<bool> &cancel) {
+  Result<SourceGuard> guard = SourceGuard::watch(file.getName());
+  if (!guard.ok())
+    return guard.getStatus();
+  if (Status status = declare(path); !status.ok())
+    return status;
+
+  unsigned threads = createThreadPool(options.threads)->getNumWorkers();
+  unsigned numLanes = std::min<size_t>({threads, kMaxLanes, items.size()});
+  std::mutex mutex; // of what follows
+  Status failure;
+  uint64_t bytesRead = 0;
+  std::atomic<size_t> next{0};
+  std::atomic<bool> failed{false};
+  auto work = [&](unsigned index) {
+    Lane lane(threads / numLanes + (index < threads % numLanes),
+              options.weights);
+    while (!failed && !cancel) {
+      size_t at = next++;
+      if (at >= items.size())
+        return;
+      const Item &item = items[at];
+      Status status = runItem(lane, item);
+      std::lock_guard<std::mutex> lock(mutex);
+      if (!status.ok()) {
+        if (failure.ok())
+          failure = status;
+        failed = true;
+        return;
+      }
+      bytesRead += item.copy ? item.copy->bytes : reports[item.layer].bytesIn;
+      progress({bytesRead, bytesIn,
+                item.copy ? item.copy->name : layers[item.layer].name});
+    }
+  };
+  std::vector<std::thread> lanes;
+  for (unsigned i = 1; i < numLanes; ++i)
+    lanes.emplace_back(work, i);
+  if (numLanes)
+    work(0);
+  for (std::thread &lane : lanes)
+    lane.join();
+  if (failure.ok() && cancel)
+    failure =
+        Status(QMM_STATUS_IO, path + ": interrupted: nothing was written");
+  if (failure.ok())
+    failure = guard->check();
+  if (!failure.ok()) {
+    shards.clear();
+    files.clear();
+    return failure;
+  }
+  for (SafetensorsStream &shard : shards)
+    if (Status status = shard.commit(); !status.ok())
+      return status;
+  if (numShards == 1)
+    return {};
+  AtomicFile index;
+  std::string text = buildIndex(shards, files);
+  files.push_back(path + ".index.json");
+  if (Status status = index.open(files.back()); !status.ok())
+    return status;
+  if (Status status = index.write(text.data(), text.size()); !status.ok())
+    return status;
+  return index.commit();
+}

@@ -1,0 +1,131 @@
+//===- convert/Conversion.h - A checkpoint to another -*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Planned from shapes first, so that what can't be done is refused before a
+// byte is written; then run tensor by tensor, in memory that doesn't grow with
+// the file.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QMMRT_CONVERT_CONVERSION_H
+#define QMMRT_CONVERT_CONVERSION_H
+
+#include "checkpoint/SafetensorsStream.h"
+#include "convert/Policy.h"
+#include "convert/WeightConverter.h"
+
+#include <atomic>
+#include <set>
+
+namespace qmmrt {
+
+struct ConversionOptions {
+  Selection selection;
+  /// Also names of embeddings may be converted.
+  bool embeddings = false;
+  WeightOptions weights;
+  /// With selection.choosesScheme: the least SQNR of a weight, in dB.
+  double errorBudget = 0;
+  /// The largest magnitude of layers' inputs.
+  std::map<std::string, float> inputAmax;
+  /// Bytes of tensors after which a new file begins; 0: one file.
+  uint64_t shardBytes = 0;
+  unsigned threads = 0; // 0: all CPUs
+};
+
+struct LayerReport {
+  std::string name, from, to;
+  bool converted = false;
+  std::string reason; // why it was kept, or converted so
+  int64_t n = 0, k = 0;
+  uint64_t bytesIn = 0, bytesOut = 0; // weight and scales
+  std::optional<double> sqnr;         // dB, of what the values were before
+  NonfiniteCount nonfinite;
+};
+
+struct Progress {
+  uint64_t bytesRead, bytesTotal;
+  const std::string &tensor; // the last one done
+};
+
+class Conversion {
+public:
+  Conversion(const Checkpoint &checkpoint, ConversionOptions options);
+
+  /// Decides for each layer and sizes the output.
+  Status plan();
+
+  /// Writes `path`, or its shards and `path`.index.json.  Nothing appears
+  /// before all of it is written, and nothing is left of a failed run.
+  /// `progress` is called by one thread at a time; a true `*cancel` ends it.
+  Status run(const std::string &path,
+             FunctionRef<void(const Progress &)> progress,
+             const std::atomic<bool> &cancel);
+
+  const std::vector<LayerReport> &getReports() const { return reports; }
+  const std::vector<SkippedWeight> &getSkipped() const { return skipped; }
+  uint64_t getBytesIn() const { return bytesIn; }
+  uint64_t getBytesOut() const { return bytesOut; }
+  /// Of run(): what exists now.
+  const std::vector<std::string> &getFiles() const { return files; }
+
+private:
+  struct Item; // one layer to convert, or one tensor to copy
+  struct Lane;
+
+  Status planLayer(const LinearLayer &layer, const Decision &decision,
+                   LayerReport &report);
+  Status chooseScheme(const LinearLayer &layer, LayerReport &report,
+                      std::optional<Target> &target);
+  Status planStorage(const LinearLayer &layer, const qmm_scheme &scheme,
+                     LayerReport &report);
+  void keepInputScale(const LinearLayer &layer, Item &item);
+  void planShards();
+  Status readDeclarations();
+  Status declare(const std::string &path);
+  Status runItem(Lane &lane, const Item &item);
+  bool isLegacy(const LinearLayer &layer) const;
+
+  const Checkpoint &checkpoint;
+  const SafetensorsFile &file;
+  ConversionOptions options;
+  std::unique_ptr<Executor> planExecutor;
+  std::vector<LinearLayer> layers;
+  std::vector<SkippedWeight> skipped;
+  std::vector<LayerReport> reports; // of each layer
+  std::vector<Item> items;
+  std::set<std::string, std::less<>> replaced;     // source tensors not copied
+  std::map<std::string, std::string> declarations; // of layers in the output
+  /// JSON of the source's `_quantization_metadata`, by layer.
+  std::map<std::string, std::string> sourceMetadata;
+  std::vector<SafetensorsStream> shards;
+  std::vector<std::string> files;
+  uint64_t bytesIn = 0, bytesOut = 0;
+  size_t numShards = 1;
+
+public:
+  ~Conversion();
+};
+
+/// Has a file changed since?  Its size, time and identity.
+class SourceGuard {
+public:
+  /// IO when it can't be asked.
+  static Result<SourceGuard> watch(const std::string &path);
+  /// IO, naming the file, when it is another one now.
+  Status check() const;
+  bool isSameFile(const std::string &other) const;
+
+private:
+  std::string path;
+  uint64_t device = 0, inode = 0, size = 0;
+  int64_t seconds = 0, nanoseconds = 0;
+};
+
+} // namespace qmmrt
+
+#endif // QMMRT_CONVERT_CONVERSION_H

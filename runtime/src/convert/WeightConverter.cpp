@@ -1,0 +1,177 @@
+//===- convert/WeightConverter.cpp - One weight -*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// NaN and infinite values show in the scales they make, so a weight that has
+// none costs no look of its own.
+//
+//===----------------------------------------------------------------------===//
+#include "convert/WeightConverter.h"
+#include "checkpoint/Json.h"
+#include "numerics/Elements.h"
+#include "numerics/Layouts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+using namespace qmmrt;
+
+uint8_t *Scratch::get(uint64_t bytes) {
+  if (!memory || bytes > size) {
+    memory.reset(); // before the new one: never both
+    memory.reset(
+        static_cast<uint8_t *>(std::malloc(std::max<uint64_t>(bytes, 1))));
+    size = memory ? bytes : 0;
+  }
+  return memory.get();
+}
+
+qmm_tensor qmmrt::describeSource(const SafetensorsFile &file,
+                                 const LinearLayer &layer) {
+  auto at = [&](const std::string &key) -> void * {
+    return key.empty() ? nullptr : const_cast<uint8_t *>(file.find(key)->data);
+  };
+  qmm_tensor tensor = {};
+  tensor.struct_size = sizeof(tensor);
+  tensor.rank = 2;
+  tensor.shape[0] = layer.n;
+  tensor.shape[1] = layer.k;
+  tensor.scheme = layer.scheme;
+  tensor.layout = layer.layout;
+  tensor.data = at(layer.weight);
+  tensor.scale = at(layer.weightScale);
+  tensor.tensor_scale = static_cast<float *>(at(layer.tensorScale));
+  return tensor;
+}
+
+/// Has a scale that only NaN or infinite elements give?
+static bool hasNonfiniteScale(const LayerStorage &storage,
+                              const uint8_t *scales, float tensorScale) {
+  if (storage.scheme.has_tensor_scale && !std::isfinite(tensorScale))
+    return true;
+  uint64_t bytes = storage.scale.bytes;
+  switch (storage.scheme.scale) {
+  case QMM_DTYPE_F32:
+    for (uint64_t i = 0; i < bytes; i += 4) {
+      float value;
+      std::memcpy(&value, scales + i, 4);
+      if (!std::isfinite(value))
+        return true;
+    }
+    return false;
+  case QMM_DTYPE_E8M0:
+    return std::memchr(scales, 0xFF, bytes) != nullptr;
+  default:
+    return std::memchr(scales, 0x7F, bytes) != nullptr;
+  }
+}
+
+Status WeightConverter::checkNonfinite(const LinearLayer &layer,
+                                       const qmm_tensor &wide,
+                                       NonfiniteCount &count) const {
+  Result<NonfiniteCount> found = countNonfinite(executor, wide);
+  if (!found.ok())
+    return found.getStatus();
+  count = *found;
+  if (options.allowNonfinite || (count.nans == 0 && count.infinities == 0))
+    return {};
+  return Status(QMM_STATUS_MALFORMED,
+                "layer " + quoteName(layer.name) + ": the weight has " +
+                    std::to_string(count.nans) + " NaN and " +
+                    std::to_string(count.infinities) + " infinite values of " +
+                    std::to_string(layer.n * layer.k) +
+                    ", expected none (--allow-nonfinite makes 0 of NaN and "
+                    "the largest finite value of an infinity)");
+}
+
+Status WeightConverter::quantizeWeight(const qmm_tensor &wide,
+                                       const qmm_tensor &dst, Output &output) {
+  qmm_quantize_params params = {};
+  params.struct_size = sizeof(params);
+  params.scale_precision_input = options.scalePrecisionInput;
+  if (Status status = quantize(executor, wide, params, dst); !status.ok())
+    return status;
+  if (!options.measure)
+    return {};
+  Result<ErrorSums> sums = measureError(executor, wide, dst);
+  if (!sums.ok())
+    return sums.getStatus();
+  output.sqnr = sums->getSqnr();
+  return {};
+}
+
+Result<WeightConverter::Output>
+WeightConverter::convert(const SafetensorsFile &file, const LinearLayer &layer,
+                         const LayerStorage &storage) {
+  Output output;
+  auto noMemory = [&] {
+    return Status(QMM_STATUS_OUT_OF_MEMORY,
+                  "layer " + quoteName(layer.name) +
+                      ": out of memory for its weight of " +
+                      std::to_string(layer.n) + " x " +
+                      std::to_string(layer.k));
+  };
+  uint8_t *weightAt = weight.get(storage.weight.bytes);
+  uint8_t *scaleAt = scale.get(storage.scale.bytes);
+  if (!weightAt || !scaleAt)
+    return noMemory();
+  output.weight = weightAt;
+  output.scale = scaleAt;
+  qmm_tensor src = describeSource(file, layer);
+  qmm_tensor dst =
+      storage.describe(layer, weightAt, scaleAt, &output.tensorScale);
+
+  // One scheme: codes and scales move, no value changes.
+  if (src.scheme == dst.scheme) {
+    Status status = relayout(executor, src, dst);
+    output.sqnr = ErrorSums().getSqnr();
+    return status.ok() ? Result<Output>(output) : status;
+  }
+  qmm_tensor wide = src;
+  if (!isWide(src.scheme)) {
+    if (!isWide(dst.scheme)) {
+      LayerStorage values;
+      values.scheme.element = QMM_DTYPE_F32;
+      uint8_t *memory = wideValues.get(uint64_t(layer.n) * layer.k * 4);
+      if (!memory)
+        return noMemory();
+      wide = values.describe(layer, memory, nullptr, nullptr);
+    } else {
+      wide = dst;
+    }
+    if (Status status = dequantize(executor, src, wide); !status.ok())
+      return status;
+    if (isWide(dst.scheme)) {
+      Status status = checkNonfinite(layer, wide, output.nonfinite);
+      if (status.ok() && options.measure) {
+        Result<ErrorSums> sums = measureError(executor, wide, src);
+        if (!sums.ok())
+          return sums.getStatus();
+        output.sqnr = sums->getSqnr();
+      }
+      return status.ok() ? Result<Output>(output) : status;
+    }
+  }
+  if (Status status = quantizeWeight(wide, dst, output); !status.ok())
+    return status;
+  if (!hasNonfiniteScale(storage, scaleAt, output.tensorScale))
+    return output;
+  if (Status status = checkNonfinite(layer, wide, output.nonfinite);
+      !status.ok())
+    return status;
+  LayerStorage values;
+  values.scheme.element = QMM_DTYPE_F32;
+  uint8_t *memory = finiteValues.get(uint64_t(layer.n) * layer.k * 4);
+  if (!memory)
+    return noMemory();
+  qmm_tensor finite = values.describe(layer, memory, nullptr, nullptr);
+  if (Status status = replaceNonfinite(executor, wide, finite); !status.ok())
+    return status;
+  Status status = quantizeWeight(finite, dst, output);
+  return status.ok() ? Result<Output>(output) : status;
+}
