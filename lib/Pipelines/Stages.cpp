@@ -80,13 +80,16 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     break;
   }
   case Stage::Quantized: {
-    if (!options.weights.scheme.empty()) {
-      QuantizeWeightsOptions weights;
-      weights.scheme = options.weights.scheme;
-      weights.layers = options.weights.layers;
-      weights.keep = options.weights.keep;
-      weights.activations = options.activations;
-      pm.addPass(createQuantizeWeights(weights));
+    if (!options.layers.isEmpty()) {
+      QuantizeLayersOptions layers;
+      layers.scheme = options.layers.scheme;
+      layers.include = options.layers.include;
+      layers.exclude = options.layers.exclude;
+      layers.policy = options.layers.policyFile;
+      layers.calibration = options.layers.calibrationFile;
+      layers.firstAndLast = options.layers.firstAndLast;
+      layers.activations = options.activations;
+      pm.addPass(createQuantizeLayers(layers));
     }
     QuantizeActivationsOptions quantize;
     quantize.activations = options.activations;

@@ -27,8 +27,7 @@ namespace mlir::qmm {
 using namespace mlir;
 using namespace mlir::qmm;
 
-/// The scheme an input takes beside `weight`; null: it stays wide.
-static SchemeAttr getInputScheme(SchemeAttr weight) {
+SchemeAttr mlir::qmm::getInputScheme(SchemeAttr weight) {
   MLIRContext *context = weight.getContext();
   std::string name = weight.getName();
   if (name == "fp8" || name == "fp8_e5m2")

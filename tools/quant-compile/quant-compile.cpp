@@ -69,17 +69,33 @@ static cl::opt<ActivationPolicy>
                 cl::cat(category));
 static cl::opt<std::string> quantizeTo(
     "quantize",
-    cl::desc("Quantize wide weights to this scheme when the program is loaded: "
-             "fp8, fp8_row, mxfp8, nvfp4, int8_row, ..."),
+    cl::desc("Quantize wide weights when the program is loaded: fp8, fp8_row, "
+             "mxfp8, nvfp4, int8_row, ... (layers are chosen as in "
+             "quant-convert)"),
     cl::value_desc("scheme"), cl::cat(category));
-static cl::opt<std::string> quantizeLayers(
-    "quantize-layers",
-    cl::desc("With --quantize: only layers whose whole name matches"),
-    cl::value_desc("regex"), cl::init(".*"), cl::cat(category));
-static cl::opt<std::string> quantizeKeep(
-    "quantize-keep",
-    cl::desc("With --quantize: leave layers alone whose whole name matches"),
-    cl::value_desc("regex"), cl::cat(category));
+static cl::opt<std::string>
+    include("include",
+            cl::desc("With --quantize: only layers in whose name this regular "
+                     "expression is found, first and last ones too"),
+            cl::value_desc("regex"), cl::cat(category));
+static cl::opt<std::string>
+    exclude("exclude",
+            cl::desc("With --quantize or --policy: keep such layers"),
+            cl::value_desc("regex"), cl::cat(category));
+static cl::opt<bool> firstAndLast(
+    "first-and-last",
+    cl::desc("With --quantize: layers outside of all numbered blocks too"),
+    cl::cat(category));
+static cl::opt<std::string> policyPath(
+    "policy",
+    cl::desc("Schemes by layer, as quant-convert reads them; --quantize is for "
+             "the rest"),
+    cl::value_desc("file.json"), cl::cat(category));
+static cl::opt<std::string> calibrationPath(
+    "calibration",
+    cl::desc("Static scales for FP8 and NVFP4 activations, from what quant-run "
+             "--calibrate measured"),
+    cl::value_desc("file.json"), cl::cat(category));
 static cl::opt<Roundings> roundings(
     "roundings",
     cl::desc("What becomes of roundings to bf16 and f16 around matmuls:"),
@@ -218,7 +234,12 @@ static LogicalResult runPipeline(ModuleOp module) {
   }
   PassManager pm(module.getContext());
   PipelineOptions options;
-  options.weights = {quantizeTo, quantizeLayers, quantizeKeep};
+  options.layers.scheme = quantizeTo;
+  options.layers.include = include;
+  options.layers.exclude = exclude;
+  options.layers.firstAndLast = firstAndLast;
+  options.layers.policyFile = policyPath;
+  options.layers.calibrationFile = calibrationPath;
   options.activations = activations;
   options.roundings = roundings;
   options.forGPU = isForGPU(module);
@@ -339,7 +360,7 @@ int main(int argc, char **argv) {
       "\n"
       "  quant-compile layers.mlir -o model.qmm --report=-\n"
       "  quant-compile layers.mlir --activations=checkpoint -o model.qmm\n"
-      "  quant-compile layers.mlir --quantize=nvfp4 --quantize-keep='lm_head' "
+      "  quant-compile layers.mlir --quantize=nvfp4 --exclude=mlp "
       "-o model.qmm\n"
       "  quant-compile model.mlir --compile-to=recognized\n"
       "  quant-compile model.mlir --emit=llvm -o model.ll\n");
@@ -351,9 +372,11 @@ int main(int argc, char **argv) {
       compileTo.getNumOccurrences() && !emitKind.getNumOccurrences();
   if (stopsEarly || asksForMLIR || emitBytecode)
     emitKind = Emit::MLIR;
-  if (quantizeTo.empty() &&
-      (quantizeLayers.getNumOccurrences() || quantizeKeep.getNumOccurrences()))
-    return fail("--quantize-layers and --quantize-keep go with --quantize");
+  if (quantizeTo.empty() && policyPath.empty() &&
+      (include.getNumOccurrences() || exclude.getNumOccurrences() ||
+       firstAndLast))
+    return fail("--include, --exclude and --first-and-last go with --quantize "
+                "or --policy");
   for (const std::string &isa : isas)
     if (!llvm::is_contained(getHostISAs(), isa))
       return fail("--isa: '" + isa + "' isn't known; there are " +

@@ -57,7 +57,7 @@ inline llvm::cl::ValuesClass getStageValues() {
 }
 
 struct PipelineOptions {
-  WeightPolicy weights; // without a scheme: as they are
+  LayerPolicy layers;
   ActivationPolicy activations = ActivationPolicy::Auto;
   int64_t constantThreshold = 1024;
   Roundings roundings = Roundings::Relax;

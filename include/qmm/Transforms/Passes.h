@@ -51,6 +51,9 @@ void lowerLinear(LinearOp linear, ActivationPolicy policy,
 QuantizedTensorType getPlainType(RankedTensorType wide, SchemeAttr scheme,
                                  NibbleOrder nibbles);
 
+/// What an input beside a weight of a scheme is quantized to; null: nothing.
+SchemeAttr getInputScheme(SchemeAttr weight);
+
 /// `input` as the left operand beside `weight`: itself, or quantized as the
 /// policy says, by `inputScale` (tensor<f32>; null: there is none) where it
 /// takes one.  `note` says what became of it.
@@ -59,17 +62,23 @@ Value quantizeInput(OpBuilder &builder, Location loc, Value input,
                     ActivationPolicy policy, ArrayRef<StringRef> chips,
                     std::string &note);
 
-/// Which wide weights become what: --qmm-quantize-weights.
-struct WeightPolicy {
-  std::string scheme;        // a preset's name
-  std::string layers = ".*"; // regular expressions of whole layer names
-  std::string keep;
+/// Which layers become what: --qmm-quantize-layers.
+struct LayerPolicy {
+  std::string scheme;           // of layers that no rule is for; "": they stay
+  std::string include, exclude; // regular expressions; "": none
+  std::string policyFile, calibrationFile; // JSON; "": none
+  bool firstAndLast = false;
+
+  bool isEmpty() const {
+    return scheme.empty() && policyFile.empty() && calibrationFile.empty();
+  }
 };
 
-/// Quantizes constant weights; fails, with a diagnostic, for an unknown scheme
-/// and for expressions that match no layer.
-LogicalResult quantizeWeights(ModuleOp module, const WeightPolicy &policy,
-                              ActivationPolicy activations);
+/// Quantizes constant weights and gives inputs their calibrated scales; fails,
+/// with a diagnostic, for a file that can't be read, an unknown scheme, and
+/// patterns and names that match no layer.
+LogicalResult quantizeLayers(ModuleOp module, const LayerPolicy &policy,
+                             ActivationPolicy activations);
 
 /// Rewrites a planned matmul so that its first route takes it as it is.  Fails,
 /// with a diagnostic at the op, where the targets' routes differ.

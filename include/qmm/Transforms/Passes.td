@@ -94,21 +94,25 @@ def HoistConstants : Pass<"qmm-hoist-constants", "::mlir::ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
-def QuantizeWeights : Pass<"qmm-quantize-weights", "::mlir::ModuleOp"> {
-  let summary = "Wide constant weights to a scheme";
+def QuantizeLayers : Pass<"qmm-quantize-layers", "::mlir::ModuleOp"> {
+  let summary = "Wide constant weights to a scheme, inputs by calibrated scales";
   let description = [{
     A `qmm.linear` or `qmm.scaled_matmul` whose second operand is wide and depends
     on parameters and constants only gets it quantized.  What the input becomes
     is decided by `activations`, for `qmm.linear` later
-    (`--qmm-quantize-activations`).
+    (`--qmm-quantize-activations`); with `calibration`, FP8 and NVFP4 inputs take
+    the scale of the largest magnitude that the file has for the layer.
 
     Layers are named by their weight's key without `.weight`, or, where that isn't
     one tensor of a file, `FUNCTION.I` for the I-th product of a function.
-    `layers` and `keep` are regular expressions that match whole names; `keep` wins.
-    `qmm.notes` says what became of each layer named.
+    Selecting is as in quant-convert: `exclude` keeps layers, else the first rule
+    of `policy` decides, else `scheme` is for those that `include` names, or for
+    all but those outside of numbered blocks.  `qmm.notes` says what became of
+    each layer.
 
-    Errors: an unknown scheme, and an expression that no layer's name matches.
-    Running it again changes nothing but notes.
+    Errors: an unknown scheme, a pattern that matches no layer, a calibrated layer
+    that isn't there, a file that can't be read.  Running it again changes
+    nothing but notes.
 
     Before:
     ```mlir
@@ -131,11 +135,17 @@ def QuantizeWeights : Pass<"qmm-quantize-weights", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"scheme", "scheme", "std::string", /*default=*/"",
-           "The preset that weights become">,
-    Option<"layers", "layers", "std::string", /*default=*/"\".*\"",
-           "Regular expression of the layers' names">,
-    Option<"keep", "keep", "std::string", /*default=*/"",
-           "Regular expression of layers that are left alone">,
+           "What weights become that no rule is for">,
+    Option<"include", "include", "std::string", /*default=*/"",
+           "Only layers in whose name this regular expression is found">,
+    Option<"exclude", "exclude", "std::string", /*default=*/"",
+           "Keep such layers">,
+    Option<"policy", "policy", "std::string", /*default=*/"",
+           "A JSON file of rules">,
+    Option<"calibration", "calibration", "std::string", /*default=*/"",
+           "A JSON file of the inputs' largest magnitudes">,
+    Option<"firstAndLast", "first-and-last", "bool", /*default=*/"false",
+           "Layers outside of numbered blocks too">,
     Option<"activations", "activations", "::mlir::qmm::ActivationPolicy",
            /*default=*/"::mlir::qmm::ActivationPolicy::Auto",
            "What becomes of the layers' inputs",

@@ -238,7 +238,10 @@ Status Conversion::plan() {
       layers.push_back(std::move(layer));
     }
   }
-  Result<std::vector<Decision>> decisions = select(layers, options.selection);
+  std::vector<std::string> names;
+  for (const LinearLayer &layer : layers)
+    names.push_back(layer.name);
+  Result<std::vector<Decision>> decisions = select(names, options.selection);
   if (!decisions.ok())
     return decisions.getStatus();
   for (const auto &[name, amax] : options.inputAmax)
