@@ -80,6 +80,8 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     break;
   }
   case Stage::Quantized: {
+    if (options.observe)
+      pm.addPass(createInsertObservers());
     if (!options.layers.isEmpty()) {
       QuantizeLayersOptions layers;
       layers.scheme = options.layers.scheme;
@@ -87,6 +89,7 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
       layers.exclude = options.layers.exclude;
       layers.policy = options.layers.policyFile;
       layers.calibration = options.layers.calibrationFile;
+      layers.percentile = options.layers.percentile;
       layers.firstAndLast = options.layers.firstAndLast;
       layers.activations = options.activations;
       pm.addPass(createQuantizeLayers(layers));

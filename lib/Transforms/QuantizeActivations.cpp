@@ -127,14 +127,22 @@ Value mlir::qmm::quantizeInput(OpBuilder &builder, Location loc, Value input,
       /*scale_precision_input=*/false);
 }
 
+void mlir::qmm::scaleInput(LinearOp linear) {
+  Value scale = linear.getPreQuantScale();
+  if (!scale)
+    return;
+  OpBuilder builder(linear);
+  linear.getInputMutable().assign(
+      scaleColumns(builder, linear.getLoc(), linear.getInput(), scale));
+  linear.getPreQuantScaleMutable().clear();
+}
+
 void mlir::qmm::lowerLinear(LinearOp linear, ActivationPolicy policy,
                             ArrayRef<StringRef> chips) {
+  scaleInput(linear);
   OpBuilder builder(linear);
   Location loc = linear.getLoc();
   Value input = linear.getInput();
-  if (Value scale = linear.getPreQuantScale())
-    input = scaleColumns(builder, loc, input, scale);
-
   std::string note = "activation: wide";
   if (auto weight = dyn_cast<QuantizedTensorType>(linear.getWeight().getType());
       weight && !linear.getFullPrecision())

@@ -147,7 +147,8 @@ LogicalResult mlir::qmm::quantizeLayers(ModuleOp module,
     names.push_back(layer.name);
   std::map<std::string, float> amax;
   if (!policy.calibrationFile.empty()) {
-    auto read = ::qmmrt::readCalibration(policy.calibrationFile);
+    auto read =
+        ::qmmrt::readCalibration(policy.calibrationFile, policy.percentile);
     if (!read.ok())
       return module.emitError() << read.getStatus().getMessage();
     amax = std::move(*read);
@@ -214,6 +215,7 @@ struct QuantizeLayers : qmm::impl::QuantizeLayersBase<QuantizeLayers> {
     layers.exclude = exclude;
     layers.policyFile = policy;
     layers.calibrationFile = calibration;
+    layers.percentile = percentile;
     layers.firstAndLast = firstAndLast;
     if (failed(quantizeLayers(getOperation(), layers, activations)))
       signalPassFailure();

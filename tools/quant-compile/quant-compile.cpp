@@ -96,6 +96,15 @@ static cl::opt<std::string> calibrationPath(
     cl::desc("Static scales for FP8 and NVFP4 activations, from what quant-run "
              "--calibrate measured"),
     cl::value_desc("file.json"), cl::cat(category));
+static cl::opt<std::string> calibrationPercentile(
+    "calibration-percentile",
+    cl::desc("Of the magnitudes measured (99, 99.9, 99.99, 99.999), instead of "
+             "the largest one"),
+    cl::value_desc("percent"), cl::cat(category));
+static cl::opt<bool> observe(
+    "observe",
+    cl::desc("Make the inputs of layers results, for quant-run --calibrate"),
+    cl::cat(category));
 static cl::opt<Roundings> roundings(
     "roundings",
     cl::desc("What becomes of roundings to bf16 and f16 around matmuls:"),
@@ -240,6 +249,8 @@ static LogicalResult runPipeline(ModuleOp module) {
   options.layers.firstAndLast = firstAndLast;
   options.layers.policyFile = policyPath;
   options.layers.calibrationFile = calibrationPath;
+  options.layers.percentile = calibrationPercentile;
+  options.observe = observe;
   options.activations = activations;
   options.roundings = roundings;
   options.forGPU = isForGPU(module);
@@ -362,6 +373,7 @@ int main(int argc, char **argv) {
       "  quant-compile layers.mlir --activations=checkpoint -o model.qmm\n"
       "  quant-compile layers.mlir --quantize=nvfp4 --exclude=mlp "
       "-o model.qmm\n"
+      "  quant-compile layers.mlir --observe -o observed.qmm\n"
       "  quant-compile model.mlir --compile-to=recognized\n"
       "  quant-compile model.mlir --emit=llvm -o model.ll\n");
   bool stopsEarly = compileTo != Stage::Lowered;
@@ -377,6 +389,12 @@ int main(int argc, char **argv) {
        firstAndLast))
     return fail("--include, --exclude and --first-and-last go with --quantize "
                 "or --policy");
+  if (calibrationPercentile.getNumOccurrences() && calibrationPath.empty())
+    return fail("--calibration-percentile goes with --calibration");
+  if (observe &&
+      !(quantizeTo.empty() && policyPath.empty() && calibrationPath.empty()))
+    return fail("--observe is for the program that isn't quantized yet: "
+                "--quantize, --policy and --calibration come after it");
   for (const std::string &isa : isas)
     if (!llvm::is_contained(getHostISAs(), isa))
       return fail("--isa: '" + isa + "' isn't known; there are " +

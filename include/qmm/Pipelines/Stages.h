@@ -58,6 +58,7 @@ inline llvm::cl::ValuesClass getStageValues() {
 
 struct PipelineOptions {
   LayerPolicy layers;
+  bool observe = false; // inputs of layers are results, too
   ActivationPolicy activations = ActivationPolicy::Auto;
   int64_t constantThreshold = 1024;
   Roundings roundings = Roundings::Relax;

@@ -42,6 +42,16 @@ inline llvm::cl::ValuesClass getActivationPolicyValues() {
                  "as ComfyUI: the file's scale or 1.0 for FP8, else dynamic"));
 }
 
+/// Multiplies the input by the pre_quant_scale, which goes.
+void scaleInput(LinearOp linear);
+
+/// Makes the wide inputs of all layers results of their functions, named by the
+/// layer and kObserverSuffix; warns of layers where that can't be done.
+void insertObservers(ModuleOp module);
+
+/// quant-run --calibrate knows results by it.
+inline constexpr llvm::StringLiteral kObserverSuffix = ":input";
+
 /// Rewrites `linear` to a scaled_matmul.  `chips`: what is compiled for.
 void lowerLinear(LinearOp linear, ActivationPolicy policy,
                  ArrayRef<StringRef> chips);
@@ -67,6 +77,7 @@ struct LayerPolicy {
   std::string scheme;           // of layers that no rule is for; "": they stay
   std::string include, exclude; // regular expressions; "": none
   std::string policyFile, calibrationFile; // JSON; "": none
+  std::string percentile; // of the calibration: "99.9"; "": the largest
   bool firstAndLast = false;
 
   bool isEmpty() const {

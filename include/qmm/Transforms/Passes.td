@@ -94,6 +94,41 @@ def HoistConstants : Pass<"qmm-hoist-constants", "::mlir::ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
+def InsertObservers : Pass<"qmm-insert-observers", "::mlir::ModuleOp"> {
+  let summary = "Inputs of layers as results, to be measured";
+  let description = [{
+    The wide input of every layer (`--qmm-quantize-layers` says what one is and
+    how it is named), after its `pre_quant_scale`, becomes one more result of its
+    function, `qmm.name` LAYER:input; LAYER:input#2 and so on when a weight is
+    used again.  `quant-run --calibrate` measures such results.
+
+    Warning: a layer inside of control flow, or in a function that others call,
+    isn't observed.
+
+    Before:
+    ```mlir
+    func.func @f(%x: tensor<?x256xbf16>) -> tensor<?x64xbf16> {
+      %w = qmm.parameter "model::fc1.weight" : tensor<64x256xbf16>
+      %y = qmm.linear %x, %w : tensor<?x256xbf16>, tensor<64x256xbf16> -> tensor<?x64xbf16>
+      return %y : tensor<?x64xbf16>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @f(%x: tensor<?x256xbf16>)
+        -> (tensor<?x64xbf16>, tensor<?x256xbf16> {qmm.name = "fc1:input"}) {
+      %w = qmm.parameter "model::fc1.weight" : tensor<64x256xbf16>
+      %y = qmm.linear %x, %w : tensor<?x256xbf16>, tensor<64x256xbf16> -> tensor<?x64xbf16>
+      return %y, %x : tensor<?x64xbf16>, tensor<?x256xbf16>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def QuantizeLayers : Pass<"qmm-quantize-layers", "::mlir::ModuleOp"> {
   let summary = "Wide constant weights to a scheme, inputs by calibrated scales";
   let description = [{
@@ -144,6 +179,8 @@ def QuantizeLayers : Pass<"qmm-quantize-layers", "::mlir::ModuleOp"> {
            "A JSON file of rules">,
     Option<"calibration", "calibration", "std::string", /*default=*/"",
            "A JSON file of the inputs' largest magnitudes">,
+    Option<"percentile", "percentile", "std::string", /*default=*/"",
+           "Of the magnitudes, instead of the largest: 99.9">,
     Option<"firstAndLast", "first-and-last", "bool", /*default=*/"false",
            "Layers outside of numbered blocks too">,
     Option<"activations", "activations", "::mlir::qmm::ActivationPolicy",
