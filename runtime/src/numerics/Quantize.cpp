@@ -209,20 +209,25 @@ void Quantizer::divide(float *values, int64_t count, const float *factors,
 void Quantizer::chooseScales(int64_t matrix, int64_t r, int64_t firstColumn,
                              int64_t columns, const float *amax,
                              float *factors) const {
-  if (dst.scheme.scale != QMM_DTYPE_E4M3) {
+  if (dst.scheme.scale == QMM_DTYPE_F32) {
     for (int64_t c = 0; c < columns; ++c)
       factors[c] = chooseScale(matrix, r, firstColumn + c, amax[c]);
     return;
   }
   bool hasTensorScale = dst.scheme.has_tensor_scale != 0;
+  bool isE4M3 = dst.scheme.scale == QMM_DTYPE_E4M3;
   uint8_t codes[kPiece];
   for (int64_t c = 0; c < columns; ++c) {
-    factors[c] = amax[c] / maxElement;
+    factors[c] = isE4M3 ? amax[c] / maxElement : amax[c];
     if (hasTensorScale)
       factors[c] = tensorScale == 0 ? 0 : factors[c] / tensorScale;
   }
-  encodeRow(QMM_DTYPE_E4M3, QMM_NIBBLES_NONE, factors, 0, columns, codes);
-  decodeRow(QMM_DTYPE_E4M3, QMM_NIBBLES_NONE, codes, 0, columns, factors);
+  if (isE4M3)
+    encodeRow(QMM_DTYPE_E4M3, QMM_NIBBLES_NONE, factors, 0, columns, codes);
+  else
+    for (int64_t c = 0; c < columns; ++c)
+      codes[c] = encodeE8M0(factors[c], dst.element(), e8m0Rounding);
+  decodeRow(dst.scaleType(), QMM_NIBBLES_NONE, codes, 0, columns, factors);
   dst.storeScaleBytes(matrix, r, firstColumn, codes, columns);
   for (int64_t c = 0; c < columns; ++c)
     factors[c] = amax[c] == 0     ? 0
