@@ -83,11 +83,9 @@ int main(int argc, char **argv) {
     return fail(error);
   if (list) {
     if (asJson)
-      qmm::printLayersAsJson(output->os(), checkpoint->getFile(), *layers,
-                             skipped);
+      qmm::printLayersAsJson(output->os(), *checkpoint, *layers, skipped);
     else
-      qmm::printLayerTable(output->os(), checkpoint->getFile(), *layers,
-                           skipped);
+      qmm::printLayerTable(output->os(), *checkpoint, *layers, skipped);
   } else {
     SmallString<256> path(checkpointPath);
     llvm::sys::fs::make_absolute(path);

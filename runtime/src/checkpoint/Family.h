@@ -85,7 +85,7 @@ readScaledLayer(const Checkpoint &checkpoint, const ModuleIndex &modules,
                 const FormatRule &rule, const LayerKeys &keys);
 
 /// The bias of `layer` (with n and k known) into it, when the file has one.
-Status readBias(const SafetensorsFile &file, LinearLayer &layer);
+Status readBias(const Checkpoint &checkpoint, LinearLayer &layer);
 
 /// Refuses a tensor that belongs to a family this version doesn't read; OK for
 /// any other.  Not for tensors of declared layers.
@@ -96,19 +96,19 @@ Status refuseOtherFamily(const Checkpoint &checkpoint,
 /// Every value of a scale tensor: not NaN, infinite or negative, and above zero
 /// unless `zeroAllowed`.  `element` is what the bytes are (U8 may hold E4M3 or
 /// E8M0).
-Status checkScaleValues(const SafetensorsFile &file,
+Status checkScaleValues(const Checkpoint &checkpoint,
                         const SafetensorsTensor &tensor, qmm_dtype element,
                         bool zeroAllowed);
 /// Every value finite.
-Status checkFinite(const SafetensorsFile &file,
+Status checkFinite(const Checkpoint &checkpoint,
                    const SafetensorsTensor &tensor);
 /// One f32 of any alignment.
 float readF32(const SafetensorsTensor &tensor, int64_t index);
 
-Status malformed(const SafetensorsFile &file, const SafetensorsTensor &tensor,
+Status malformed(const Checkpoint &checkpoint, const SafetensorsTensor &tensor,
                  const std::string &text);
-Status unsupported(const SafetensorsFile &file, const SafetensorsTensor &tensor,
-                   const std::string &text);
+Status unsupported(const Checkpoint &checkpoint,
+                   const SafetensorsTensor &tensor, const std::string &text);
 
 } // namespace qmmrt
 

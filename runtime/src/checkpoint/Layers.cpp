@@ -38,13 +38,13 @@ static bool isFloat8(qmm_dtype dtype) {
   return dtype == QMM_DTYPE_E4M3 || dtype == QMM_DTYPE_E5M2;
 }
 
-Status qmmrt::readBias(const SafetensorsFile &file, LinearLayer &layer) {
-  const SafetensorsTensor *bias = file.find(layer.name + ".bias");
+Status qmmrt::readBias(const Checkpoint &checkpoint, LinearLayer &layer) {
+  const SafetensorsTensor *bias = checkpoint.find(layer.name + ".bias");
   if (!bias)
     return {};
   if (!isWideType(bias->dtype) || bias->shape != std::vector{layer.n})
     return malformed(
-        file, *bias,
+        checkpoint, *bias,
         "found " + describeTensor(*bias) + ", expected F32, BF16 or F16 " +
             describeShape({layer.n}) + " for a weight of " +
             std::to_string(layer.n) + " x " + std::to_string(layer.k));
@@ -83,7 +83,6 @@ static std::string whyNotLinear(const SafetensorsTensor &weight) {
 Result<std::vector<LinearLayer>>
 qmmrt::readLinearLayers(const Checkpoint &checkpoint,
                         std::vector<SkippedWeight> *skipped) {
-  const SafetensorsFile &file = checkpoint.getFile();
   auto declarations = readComfyDeclarations(checkpoint);
   if (!declarations.ok())
     return declarations.getStatus();
@@ -91,24 +90,25 @@ qmmrt::readLinearLayers(const Checkpoint &checkpoint,
   if (!marks.ok())
     return marks.getStatus();
   ModuleIndex modules;
-  for (const SafetensorsTensor &tensor : file.getTensors())
-    modules[getModule(tensor.name)].push_back(&tensor);
+  for (const SafetensorsTensor *tensor : checkpoint.getTensors())
+    modules[getModule(tensor->name)].push_back(tensor);
   for (const auto &[name, declaration] : *declarations)
-    if (!file.find(name + ".weight"))
+    if (!checkpoint.find(name + ".weight"))
       return Status(QMM_STATUS_MALFORMED, declaration.source +
                                               ": the file has no tensor " +
                                               quoteName(name + ".weight"));
 
   auto isLegacy = [&](std::string_view module) -> const LegacyMark * {
     const SafetensorsTensor *weight =
-        file.find(std::string(module) + ".weight");
+        checkpoint.find(std::string(module) + ".weight");
     return weight && isFloat8(weight->dtype) && weight->shape.size() == 2
                ? findMark(*marks, module)
                : nullptr;
   };
 
   std::vector<LinearLayer> layers;
-  for (const SafetensorsTensor &tensor : file.getTensors()) {
+  for (const SafetensorsTensor *it : checkpoint.getTensors()) {
+    const SafetensorsTensor &tensor = *it;
     std::string_view module = getModule(tensor.name);
     bool isWeight = getLastComponent(tensor.name) == "weight";
     auto declared = declarations->find(module);
@@ -143,7 +143,7 @@ qmmrt::readLinearLayers(const Checkpoint &checkpoint,
       continue;
     bool isFloat = isWideType(tensor.dtype) || tensor.dtype == QMM_DTYPE_F64;
     if (tensor.shape.size() == 2 && !isFloat)
-      return unsupported(file, tensor,
+      return unsupported(checkpoint, tensor,
                          "found " + describeTensor(tensor) +
                              ", but nothing declares its format (no "
                              "comfy_quant tensor, no _quantization_metadata, "
@@ -161,7 +161,7 @@ qmmrt::readLinearLayers(const Checkpoint &checkpoint,
     layer.scheme.element = tensor.dtype;
     layer.expressed = tensor.dtype;
     layer.weight = tensor.name;
-    Status status = readBias(file, layer);
+    Status status = readBias(checkpoint, layer);
     if (!status.ok())
       return status;
     layers.push_back(std::move(layer));

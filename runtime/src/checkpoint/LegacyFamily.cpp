@@ -20,11 +20,12 @@ static constexpr size_t kMaxMarks = 64;
 Result<std::vector<LegacyMark>>
 qmmrt::findLegacyMarks(const Checkpoint &checkpoint) {
   std::vector<LegacyMark> marks;
-  for (const SafetensorsTensor &tensor : checkpoint.getFile().getTensors()) {
+  for (const SafetensorsTensor *it : checkpoint.getTensors()) {
+    const SafetensorsTensor &tensor = *it;
     if (getLastComponent(tensor.name) != "scaled_fp8")
       continue;
     if (marks.size() == kMaxMarks)
-      return malformed(checkpoint.getFile(), tensor,
+      return malformed(checkpoint, tensor,
                        "is one of more than " + std::to_string(kMaxMarks) +
                            " marks, expected one for each part of a model");
     std::string prefix(getModule(tensor.name));

@@ -51,13 +51,49 @@ static bool endsWith(std::string_view text, std::string_view suffix) {
          text.substr(text.size() - suffix.size()) == suffix;
 }
 
+/// The document at `path`, or null when there is none that can be read: it only
+/// improves a message.
+static JsonValue readConfig(const std::string &path) {
+  constexpr size_t kMaxConfig = 16u << 20;
+  constexpr unsigned kMaxDepth = 32;
+  Result<MappedFile> file = MappedFile::open(path);
+  if (!file.ok() || file->size() > kMaxConfig)
+    return {};
+  Result<JsonValue> value = parseJson(
+      {reinterpret_cast<const char *>(file->data()), file->size()}, kMaxDepth);
+  return value.ok() ? std::move(*value) : JsonValue();
+}
+
+static std::string getString(const JsonValue *object, std::string_view key) {
+  const JsonValue *value = object ? object->find(key) : nullptr;
+  return value ? value->string : std::string();
+}
+
+/// The quantizer that a config beside the checkpoint's files names; "" without
+/// one.
+static std::string describeConfigBeside(const Checkpoint &checkpoint) {
+  if (checkpoint.getFiles().size() == 1 && checkpoint.getFolder().empty())
+    return "";
+  const std::string &folder = checkpoint.getFolder();
+  JsonValue modelOpt = readConfig(folder + "hf_quant_config.json");
+  if (const JsonValue *quantization = modelOpt.find("quantization"))
+    return "ModelOpt (" + getString(quantization, "quant_algo") +
+           ", by hf_quant_config.json beside it)";
+  JsonValue config = readConfig(folder + "config.json");
+  std::string method =
+      getString(config.find("quantization_config"), "quant_method");
+  if (method.empty())
+    return "";
+  return (method == "fp8" ? "DeepSeek-style fp8" : method) +
+         " (by config.json beside it)";
+}
+
 Status qmmrt::refuseOtherFamily(const Checkpoint &checkpoint,
                                 const ModuleIndex &modules,
                                 const SafetensorsTensor &tensor) {
-  const SafetensorsFile &file = checkpoint.getFile();
   std::string_view component = getLastComponent(tensor.name);
   auto refuse = [&](const std::string &family) {
-    return unsupported(file, tensor,
+    return unsupported(checkpoint, tensor,
                        "is of the family " + family +
                            ", which this version doesn't read");
   };
@@ -67,7 +103,7 @@ Status qmmrt::refuseOtherFamily(const Checkpoint &checkpoint,
   if (endsWith(component, "blocks") && tensor.dtype == QMM_DTYPE_U8) {
     std::string scales = tensor.name;
     scales.replace(scales.size() - 6, 6, "scales");
-    if (file.find(scales))
+    if (checkpoint.find(scales))
       return refuse("gpt-oss (mxfp4 blocks and scales)");
   }
   for (std::string_view shared : kShared) {
@@ -77,17 +113,17 @@ Status qmmrt::refuseOtherFamily(const Checkpoint &checkpoint,
     bool hasWeight = false;
     for (const SafetensorsTensor *sibling : module->second)
       hasWeight = hasWeight || getLastComponent(sibling->name) == "weight";
-    std::string config = checkpoint.describeConfigBeside();
+    std::string config = describeConfigBeside(checkpoint);
     if (!config.empty())
       return refuse(config);
     if (!hasWeight)
       return malformed(
-          file, tensor,
+          checkpoint, tensor,
           "has no tensor " +
               quoteName(std::string(getModule(tensor.name)) + ".weight") +
               " beside it");
     return unsupported(
-        file, tensor,
+        checkpoint, tensor,
         "nothing declares the format of its layer (no comfy_quant tensor, no "
         "_quantization_metadata, no scaled_fp8 mark); ComfyUI, ModelOpt and "
         "compressed-tensors use such keys for different bytes");

@@ -29,7 +29,7 @@ public:
   ScaledLayerReader(const Checkpoint &checkpoint, const std::string &name,
                     const Declaration &declaration, const FormatRule &rule,
                     const LayerKeys &keys)
-      : file(checkpoint.getFile()), declaration(declaration), rule(rule),
+      : checkpoint(checkpoint), declaration(declaration), rule(rule),
         keys(keys) {
     layer.name = name;
     layer.format = declaration.format;
@@ -41,7 +41,7 @@ public:
 
 private:
   const SafetensorsTensor *find(std::string_view component) const {
-    return file.find(layer.name + "." + std::string(component));
+    return checkpoint.find(layer.name + "." + std::string(component));
   }
   bool isPadded() const {
     return rule.scales == ScaleKind::NVFP4 || rule.scales == ScaleKind::MXFP8;
@@ -59,7 +59,7 @@ private:
   Status readInputScale();
   Status readPreQuantScale();
 
-  const SafetensorsFile &file;
+  const Checkpoint &checkpoint;
   const Declaration &declaration;
   const FormatRule &rule;
   const LayerKeys &keys;
@@ -83,7 +83,7 @@ Status ScaledLayerReader::checkComponents(const ModuleIndex &modules) const {
         component == keys.inputScale ||
         (component == "weight_scale_2" && rule.scales == ScaleKind::NVFP4))
       continue;
-    return unsupported(file, *tensor,
+    return unsupported(checkpoint, *tensor,
                        "unknown tensor " + describeTensor(*tensor) +
                            " of a layer" + underFormat());
   }
@@ -100,14 +100,14 @@ Status ScaledLayerReader::readWeight() {
   bool packed = rule.element == QMM_DTYPE_E2M1;
   qmm_dtype stored = packed ? QMM_DTYPE_U8 : rule.element;
   if (weight->dtype != stored || weight->shape.size() != 2)
-    return malformed(file, *weight,
+    return malformed(checkpoint, *weight,
                      "found " + describeTensor(*weight) + underFormat() +
                          ", expected " + getSafetensorsDTypeName(stored) +
                          (packed ? " [N, K / 2]" : " [N, K]"));
   nStorage = weight->shape[0];
   kStorage = weight->shape[1];
   if (nStorage == 0 || kStorage == 0)
-    return malformed(file, *weight,
+    return malformed(checkpoint, *weight,
                      "found the empty " + describeTensor(*weight) +
                          underFormat());
   if (packed)
@@ -141,7 +141,7 @@ Status ScaledLayerReader::readExtents() {
   };
   if (!fits(nStorage, layer.n) || !fits(kStorage, layer.k))
     return malformed(
-        file, *weight,
+        checkpoint, *weight,
         "found " + describeTensor(*weight) + underFormat() + ", storing " +
             std::to_string(nStorage) + " x " + std::to_string(kStorage) +
             " elements; " + origin + " asks for " + std::to_string(layer.n) +
@@ -172,7 +172,7 @@ Status ScaledLayerReader::readGroup() {
                       std::to_string(group) + underFormat() + ", expected " +
                       std::to_string(rule.defaultGroup));
   if (isPadded() && kStorage % group)
-    return malformed(file, *weight,
+    return malformed(checkpoint, *weight,
                      "K is " + std::to_string(kStorage) + " in " +
                          describeTensor(*weight) + underFormat() +
                          ", expected a multiple of the block " +
@@ -189,7 +189,7 @@ Status ScaledLayerReader::readTiledScales() {
   if ((scale->dtype != element && scale->dtype != QMM_DTYPE_U8) ||
       scale->shape != tiled)
     return malformed(
-        file, *scale,
+        checkpoint, *scale,
         "found " + describeTensor(*scale) +
             (scale->shape == linear ? " (unpadded, so not in tiles)" : "") +
             underFormat() + ", expected " + getSafetensorsDTypeName(element) +
@@ -200,7 +200,7 @@ Status ScaledLayerReader::readTiledScales() {
   layer.scheme.block_k = group;
   layer.scheme.has_tensor_scale = isNVFP4;
   layer.layout.scales = QMM_SCALES_TILED_128X4;
-  return checkScaleValues(file, *scale, element, /*zeroAllowed=*/true);
+  return checkScaleValues(checkpoint, *scale, element, /*zeroAllowed=*/true);
 }
 
 /// fp8 and int8: f32 for the tensor, for each row, or for each square block.
@@ -251,7 +251,7 @@ Status ScaledLayerReader::readF32Scales() {
     break;
   }
   if (scale->dtype != QMM_DTYPE_F32 || found == Unknown)
-    return malformed(file, *scale,
+    return malformed(checkpoint, *scale,
                      "found " + describeTensor(*scale) + underFormat() +
                          ", expected F32: " + expected + ", for the weight " +
                          describeTensor(*weight));
@@ -265,7 +265,7 @@ Status ScaledLayerReader::readF32Scales() {
   layer.layout.scales = QMM_SCALES_LINEAR;
   // A zero scale for the whole tensor loses all of it; a zero row or block is
   // how some quantizers write zeros.
-  return checkScaleValues(file, *scale, QMM_DTYPE_F32, found != Tensor);
+  return checkScaleValues(checkpoint, *scale, QMM_DTYPE_F32, found != Tensor);
 }
 
 /// nvfp4's second factor.  Zero is what quantizers write for a zero weight.
@@ -274,12 +274,12 @@ Status ScaledLayerReader::readTensorScale() {
     return {};
   const SafetensorsTensor *tensor = find("weight_scale_2");
   if (!tensor)
-    return malformed(file, *weight,
+    return malformed(checkpoint, *weight,
                      "the file has no tensor " +
                          quoteName(layer.name + ".weight_scale_2") +
                          ", expected one" + underFormat());
   if (tensor->dtype != QMM_DTYPE_F32 || tensor->getNumElements() != 1)
-    return malformed(file, *tensor,
+    return malformed(checkpoint, *tensor,
                      "found " + describeTensor(*tensor) + underFormat() +
                          ", expected one F32 value");
   layer.tensorScale = tensor->name;
@@ -292,12 +292,12 @@ Status ScaledLayerReader::readTensorScale() {
         std::all_of(scale->data, scale->data + scale->bytes,
                     [](uint8_t code) { return (code & 0x7F) == 0; });
     if (!codesZero && !scalesZero)
-      return malformed(file, *tensor,
+      return malformed(checkpoint, *tensor,
                        "is 0 over a weight that isn't all zero, expected a "
                        "finite scale above 0");
     layer.notes.push_back("the weight is all zero");
   }
-  return checkScaleValues(file, *tensor, QMM_DTYPE_F32, isZero);
+  return checkScaleValues(checkpoint, *tensor, QMM_DTYPE_F32, isZero);
 }
 
 Status ScaledLayerReader::readInputScale() {
@@ -305,10 +305,10 @@ Status ScaledLayerReader::readInputScale() {
   if (!tensor)
     return {};
   if (tensor->dtype != QMM_DTYPE_F32)
-    return malformed(file, *tensor,
+    return malformed(checkpoint, *tensor,
                      "found " + describeTensor(*tensor) + ", expected F32");
-  Status status =
-      checkScaleValues(file, *tensor, QMM_DTYPE_F32, /*zeroAllowed=*/false);
+  Status status = checkScaleValues(checkpoint, *tensor, QMM_DTYPE_F32,
+                                   /*zeroAllowed=*/false);
   if (!status.ok())
     return status;
   int64_t count = tensor->getNumElements();
@@ -331,7 +331,7 @@ Status ScaledLayerReader::readInputScale() {
     return {};
   }
   if (count != 1)
-    return malformed(file, *tensor,
+    return malformed(checkpoint, *tensor,
                      "found " + describeTensor(*tensor) + underFormat() +
                          ", expected one F32 value");
   layer.inputScale = tensor->name;
@@ -346,14 +346,14 @@ Status ScaledLayerReader::readPreQuantScale() {
                 tensor->dtype == QMM_DTYPE_BF16 ||
                 tensor->dtype == QMM_DTYPE_F16;
   if (!isWide || tensor->shape != Shape{layer.k})
-    return malformed(file, *tensor,
+    return malformed(checkpoint, *tensor,
                      "found " + describeTensor(*tensor) +
                          ", expected F32, BF16 or F16 " +
                          describeShape({layer.k}) +
                          ", one factor for each "
                          "element of K");
   layer.preQuantScale = tensor->name;
-  return checkFinite(file, *tensor);
+  return checkFinite(checkpoint, *tensor);
 }
 
 Status ScaledLayerReader::run(const ModuleIndex &modules) {
@@ -374,7 +374,7 @@ Status ScaledLayerReader::run(const ModuleIndex &modules) {
   scale = find(keys.weightScale);
   if (!scale)
     return malformed(
-        file, *weight,
+        checkpoint, *weight,
         "the file has no tensor " +
             quoteName(layer.name + "." + std::string(keys.weightScale)) +
             ", expected one" + underFormat());
@@ -389,13 +389,13 @@ Status ScaledLayerReader::run(const ModuleIndex &modules) {
     if (!status.ok())
       return status;
   }
-  status = readBias(file, layer);
+  status = readBias(checkpoint, layer);
   if (!status.ok())
     return status;
   if (declaration.origDtype != QMM_DTYPE_NONE)
     layer.expressed = declaration.origDtype;
   else if (!layer.bias.empty())
-    layer.expressed = file.find(layer.bias)->dtype;
+    layer.expressed = checkpoint.find(layer.bias)->dtype;
   return {};
 }
 
