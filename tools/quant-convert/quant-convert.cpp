@@ -28,9 +28,9 @@ using namespace qmmrt;
 namespace cl = llvm::cl;
 
 static cl::OptionCategory category("quant-convert options");
-static cl::opt<std::string> inputPath(cl::Positional,
-                                      cl::desc("IN.safetensors"), cl::Required,
-                                      cl::cat(category));
+static cl::opt<std::string>
+    inputPath(cl::Positional, cl::desc("IN.safetensors, an index or a folder"),
+              cl::Required, cl::cat(category));
 static cl::opt<std::string> outputPath("o", cl::desc("Where the result goes"),
                                        cl::value_desc("OUT.safetensors"),
                                        cl::cat(category));
@@ -243,12 +243,6 @@ int main(int argc, char **argv) {
   Result<Checkpoint> checkpoint = Checkpoint::open(inputPath);
   if (!checkpoint.ok())
     return fail(kRefused, checkpoint.getStatus().getMessage());
-  Result<SourceGuard> guard = SourceGuard::watch(inputPath);
-  if (!guard.ok())
-    return fail(kRefused, guard.getStatus().getMessage());
-  if (guard->isSameFile(outputPath))
-    return fail(kRefused, outputPath + ": is the source, which is read while "
-                                       "the result is written");
   // A full disk and a limit on files are errors of a write, not of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGINT, interrupt);
@@ -256,7 +250,7 @@ int main(int argc, char **argv) {
   std::signal(SIGBUS, loseSource);
 
   Conversion conversion(*checkpoint, std::move(options));
-  if (Status status = conversion.plan(); !status.ok())
+  if (Status status = conversion.plan(outputPath); !status.ok())
     return fail(kRefused, status.getMessage());
   if (conversion.getReports().empty())
     return fail(kRefused, inputPath + ": no linear layer found (2-D tensors "
@@ -265,8 +259,7 @@ int main(int argc, char **argv) {
   auto start = std::chrono::steady_clock::now();
   ProgressBar bar(!quiet && ::isatty(2));
   Status status = conversion.run(
-      outputPath, [&](const Progress &progress) { bar.show(progress); },
-      interrupted);
+      [&](const Progress &progress) { bar.show(progress); }, interrupted);
   bar.clear();
   if (!status.ok())
     return fail(kFailed, status.getMessage());

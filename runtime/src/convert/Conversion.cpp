@@ -34,24 +34,16 @@ struct Conversion::Lane {
       : pool(createThreadPool(threads)), converter(*pool, options) {}
 };
 
-static std::string getShardPath(const std::string &path, size_t shard,
-                                size_t count) {
-  if (count == 1)
-    return path;
-  constexpr std::string_view kEnding = ".safetensors";
-  std::string stem = path, ending;
-  if (path.size() > kEnding.size() &&
-      path.compare(path.size() - kEnding.size(), kEnding.size(), kEnding) ==
-          0) {
-    stem.resize(path.size() - kEnding.size());
-    ending = kEnding;
-  }
-  char number[48];
-  std::snprintf(number, sizeof(number), "-%05zu-of-%05zu", shard + 1, count);
-  return stem + number + ending;
+/// The files whose tensors these are know which pages.
+template <typename Advice>
+static void advise(const Checkpoint &checkpoint,
+                   const SafetensorsTensor &tensor, Advice advice) {
+  for (const SafetensorsFile &file : checkpoint.getFiles())
+    (file.*advice)(tensor);
 }
 
-Status Conversion::declare(const std::string &path) {
+Status Conversion::declare() {
+  size_t numShards = files.size() > 1 ? files.size() - 1 : 1;
   shards = std::vector<SafetensorsStream>(numShards);
   std::vector<std::string> quantized(numShards); // layers' JSON, by shard
   std::map<std::string, size_t> shardOfLayer;
@@ -92,17 +84,17 @@ Status Conversion::declare(const std::string &path) {
     text += (text.empty() ? "" : ", ") + quoteJson(name) + ": " + declaration;
   }
   for (size_t i = 0; i < numShards; ++i) {
-    for (const auto &[key, value] : file.getMetadata())
-      if (key != kQuantizationMetadata)
-        shards[i].setMetadata(key, value);
+    for (const SafetensorsFile &file : checkpoint.getFiles())
+      for (const auto &[key, value] : file.getMetadata())
+        if (key != kQuantizationMetadata)
+          shards[i].setMetadata(key, value);
     if (!quantized[i].empty())
       shards[i].setMetadata(kQuantizationMetadata,
                             "{\"format_version\": \"1.0\", \"layers\": {" +
                                 quantized[i] + "}}");
   }
   for (size_t i = 0; i < numShards; ++i) {
-    files.push_back(getShardPath(path, i, numShards));
-    if (Status status = shards[i].open(files.back()); !status.ok())
+    if (Status status = shards[i].open(files[i]); !status.ok())
       return status;
   }
   return {};
@@ -116,7 +108,7 @@ Status Conversion::runItem(Lane &lane, const Item &item) {
       part.data = item.copy->data + at;
       part.bytes = std::min(kCopyBytes, item.copy->bytes - at);
       Status status = shard.write(part.name, at, part.data, part.bytes);
-      file.doneWith(part);
+      advise(checkpoint, part, &SafetensorsFile::doneWith);
       if (!status.ok())
         return status;
     }
@@ -124,11 +116,11 @@ Status Conversion::runItem(Lane &lane, const Item &item) {
   }
   const LinearLayer &layer = layers[item.layer];
   LayerReport &report = reports[item.layer];
-  const SafetensorsTensor &weight = *file.find(layer.weight);
-  file.willNeed(weight);
+  const SafetensorsTensor &weight = *checkpoint.find(layer.weight);
+  advise(checkpoint, weight, &SafetensorsFile::willNeed);
   Result<WeightConverter::Output> output =
-      lane.converter.convert(file, layer, item.storage);
-  file.doneWith(weight);
+      lane.converter.convert(checkpoint, layer, item.storage);
+  advise(checkpoint, weight, &SafetensorsFile::doneWith);
   if (!output.ok())
     return output.getStatus();
   if (options.weights.measure)
@@ -179,13 +171,9 @@ static std::string buildIndex(const std::vector<SafetensorsStream> &shards,
   return text + "\n  }\n}\n";
 }
 
-Status Conversion::run(const std::string &path,
-                       FunctionRef<void(const Progress &)> progress,
+Status Conversion::run(FunctionRef<void(const Progress &)> progress,
                        const std::atomic<bool> &cancel) {
-  Result<SourceGuard> guard = SourceGuard::watch(file.getName());
-  if (!guard.ok())
-    return guard.getStatus();
-  if (Status status = declare(path); !status.ok())
+  if (Status status = declare(); !status.ok())
     return status;
 
   unsigned threads = createThreadPool(options.threads)->getNumWorkers();
@@ -224,23 +212,22 @@ Status Conversion::run(const std::string &path,
   for (std::thread &lane : lanes)
     lane.join();
   if (failure.ok() && cancel)
-    failure =
-        Status(QMM_STATUS_IO, path + ": interrupted: nothing was written");
-  if (failure.ok())
-    failure = guard->check();
+    failure = Status(QMM_STATUS_IO,
+                     files.front() + ": interrupted: nothing was written");
+  for (const SourceGuard &guard : guards)
+    if (failure.ok())
+      failure = guard.check();
   if (!failure.ok()) {
-    shards.clear();
-    files.clear();
+    shards.clear(); // and their temporary files with them
     return failure;
   }
   for (SafetensorsStream &shard : shards)
     if (Status status = shard.commit(); !status.ok())
       return status;
-  if (numShards == 1)
+  if (shards.size() == 1)
     return {};
   AtomicFile index;
   std::string text = buildIndex(shards, files);
-  files.push_back(path + ".index.json");
   if (Status status = index.open(files.back()); !status.ok())
     return status;
   if (Status status = index.write(text.data(), text.size()); !status.ok())

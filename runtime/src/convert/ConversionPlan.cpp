@@ -10,6 +10,7 @@
 // order: a file that isn't in memory is read once, from front to back.
 //
 //===----------------------------------------------------------------------===//
+#include "checkpoint/DerivedTensors.h"
 #include "checkpoint/Family.h"
 #include "checkpoint/Json.h"
 #include "convert/Items.h"
@@ -21,6 +22,12 @@
 #include <cstdio>
 
 using namespace qmmrt;
+
+/// The key of the tensor that holds the bytes.
+static std::string_view getBaseKey(std::string_view key) {
+  std::optional<Derivation> derivation = parseDerivedKey(key);
+  return derivation ? derivation->base : key;
+}
 
 // What families keep beside a weight that a new scheme makes meaningless.
 static constexpr const char *kReplaced[] = {
@@ -36,37 +43,39 @@ uint64_t Conversion::Item::getBytesOut() const {
 }
 
 Conversion::Conversion(const Checkpoint &checkpoint, ConversionOptions given)
-    : checkpoint(checkpoint), file(checkpoint.getFile()),
-      options(std::move(given)) {}
+    : checkpoint(checkpoint), options(std::move(given)) {}
 
 Conversion::~Conversion() = default;
 
-bool Conversion::isLegacy(const LinearLayer &layer) const {
-  return !isWide(layer.scheme) && !file.find(layer.name + ".comfy_quant") &&
+bool Conversion::isOfOtherFamily(const LinearLayer &layer) const {
+  return !isWide(layer.scheme) &&
+         !checkpoint.find(layer.name + ".comfy_quant") &&
          !sourceMetadata.count(layer.name);
 }
 
 Status Conversion::readDeclarations() {
   constexpr unsigned kMaxDepth = 8;
-  auto text = file.getMetadata().find(kQuantizationMetadata);
-  if (text == file.getMetadata().end())
-    return {};
-  Result<JsonValue> document = parseJson(text->second, kMaxDepth);
-  if (!document.ok())
-    return document.getStatus();
-  if (const JsonValue *found = document->find("layers"))
-    for (const JsonMember &layer : found->members)
-      sourceMetadata.emplace(layer.key, dumpJson(layer.value));
+  for (const SafetensorsFile &file : checkpoint.getFiles()) {
+    auto text = file.getMetadata().find(kQuantizationMetadata);
+    if (text == file.getMetadata().end())
+      continue;
+    Result<JsonValue> document = parseJson(text->second, kMaxDepth);
+    if (!document.ok())
+      return document.getStatus();
+    if (const JsonValue *found = document->find("layers"))
+      for (const JsonMember &layer : found->members)
+        sourceMetadata.emplace(layer.key, dumpJson(layer.value));
+  }
   return {};
 }
 
-static uint64_t getSourceBytes(const SafetensorsFile &file,
+static uint64_t getSourceBytes(const Checkpoint &checkpoint,
                                const LinearLayer &layer) {
   uint64_t bytes = 0;
   for (const std::string *key :
        {&layer.weight, &layer.weightScale, &layer.tensorScale})
     if (!key->empty())
-      bytes += file.find(*key)->bytes;
+      bytes += checkpoint.find(*key)->bytes;
   return bytes;
 }
 
@@ -104,7 +113,7 @@ Status Conversion::chooseScheme(const LinearLayer &layer, LayerReport &report,
   std::string budget = formatDecibel(options.errorBudget);
   for (const Candidate &candidate : candidates) {
     Result<WeightConverter::Output> output =
-        converter.convert(file, layer, candidate.storage);
+        converter.convert(checkpoint, layer, candidate.storage);
     if (!output.ok())
       return output.getStatus();
     if (!report.reason.empty())
@@ -155,13 +164,13 @@ Status Conversion::planStorage(const LinearLayer &layer,
   for (const std::string *key : {&layer.weight, &layer.weightScale,
                                  &layer.tensorScale, &layer.inputScale})
     if (!key->empty())
-      replaced.insert(*key);
+      replaced.insert(std::string(getBaseKey(*key)));
   return {};
 }
 
 void Conversion::keepInputScale(const LinearLayer &layer, Item &item) {
   if (item.storage.inputRange != 0 && !item.inputScale)
-    item.inputScale = readF32(*file.find(layer.inputScale), 0);
+    item.inputScale = readF32(*checkpoint.find(layer.inputScale), 0);
 }
 
 Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
@@ -170,7 +179,7 @@ Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
   report.n = layer.n;
   report.k = layer.k;
   report.from = nameScheme(layer.scheme);
-  report.bytesIn = report.bytesOut = getSourceBytes(file, layer);
+  report.bytesIn = report.bytesOut = getSourceBytes(checkpoint, layer);
   report.reason = decision.reason;
   std::optional<Target> target = decision.target;
   if (decision.choose)
@@ -194,7 +203,7 @@ Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
   if (wasWide)
     return {};
   // A layer that stays in its scheme may have to leave its family.
-  if (isLegacy(layer)) {
+  if (isOfOtherFamily(layer)) {
     if (Status status = planStorage(layer, layer.scheme, report); !status.ok())
       return status;
     report.reason += report.reason.empty() ? "" : "; ";
@@ -207,14 +216,15 @@ Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
   if (known != sourceMetadata.end()) {
     declarations[layer.name] = known->second;
   } else {
-    const SafetensorsTensor *marker = file.find(layer.name + ".comfy_quant");
+    const SafetensorsTensor *marker =
+        checkpoint.find(layer.name + ".comfy_quant");
     declarations[layer.name].assign(
         reinterpret_cast<const char *>(marker->data), marker->bytes);
   }
   return {};
 }
 
-Status Conversion::plan() {
+Status Conversion::plan(const std::string &path) {
   Result<std::vector<LinearLayer>> found =
       readLinearLayers(checkpoint, &skipped);
   if (!found.ok())
@@ -225,7 +235,7 @@ Status Conversion::plan() {
   if (options.embeddings) {
     // Two dimensions and a name: what readLinearLayers left out by its name.
     for (const SkippedWeight &weight : skipped) {
-      const SafetensorsTensor *tensor = file.find(weight.key);
+      const SafetensorsTensor *tensor = checkpoint.find(weight.key);
       if (tensor->shape.size() != 2 || tensor->getNumElements() == 0 ||
           !isWide(tensor->dtype) || getModule(weight.key).empty())
         continue;
@@ -257,28 +267,47 @@ Status Conversion::plan() {
       return status;
   planExecutor.reset();
 
-  bool anyLegacy =
-      std::any_of(layers.begin(), layers.end(),
-                  [&](const LinearLayer &layer) { return isLegacy(layer); });
-  for (const SafetensorsTensor &tensor : file.getTensors()) {
-    bool isMark = anyLegacy && getLastComponent(tensor.name) == "scaled_fp8";
-    if (isMark || replaced.count(tensor.name))
-      continue;
-    Item &item = items.emplace_back();
-    item.copy = &tensor;
+  bool anyOther =
+      std::any_of(layers.begin(), layers.end(), [&](const LinearLayer &layer) {
+        return isOfOtherFamily(layer);
+      });
+  std::unordered_map<std::string_view, size_t> places;
+  for (const SafetensorsTensor *tensor : checkpoint.getTensors()) {
+    places.emplace(tensor->name, places.size());
+    bool isMark = anyOther && getLastComponent(tensor->name) == "scaled_fp8";
+    if (!isMark && !replaced.count(tensor->name))
+      items.emplace_back().copy = tensor;
   }
   auto getPlace = [&](const Item &item) {
-    return item.copy ? item.copy->fileOffset
-                     : file.find(layers[item.layer].weight)->fileOffset;
+    return std::pair(places.at(item.copy
+                                   ? std::string_view(item.copy->name)
+                                   : getBaseKey(layers[item.layer].weight)),
+                     item.layer);
   };
   std::sort(items.begin(), items.end(), [&](const Item &lhs, const Item &rhs) {
     return getPlace(lhs) < getPlace(rhs);
   });
-  planShards();
-  return {};
+  return planShards(path);
 }
 
-void Conversion::planShards() {
+static std::string getShardPath(const std::string &path, size_t shard,
+                                size_t count) {
+  if (count == 1)
+    return path;
+  constexpr std::string_view kEnding = ".safetensors";
+  std::string stem = path, ending;
+  if (path.size() > kEnding.size() &&
+      path.compare(path.size() - kEnding.size(), kEnding.size(), kEnding) ==
+          0) {
+    stem.resize(path.size() - kEnding.size());
+    ending = kEnding;
+  }
+  char number[48];
+  std::snprintf(number, sizeof(number), "-%05zu-of-%05zu", shard + 1, count);
+  return stem + number + ending;
+}
+
+Status Conversion::planShards(const std::string &path) {
   uint64_t inShard = 0;
   size_t shard = 0;
   for (Item &item : items) {
@@ -292,5 +321,20 @@ void Conversion::planShards() {
     bytesIn += item.copy ? item.copy->bytes : reports[item.layer].bytesIn;
     item.shard = shard;
   }
-  numShards = shard + 1;
+  for (size_t i = 0; i <= shard; ++i)
+    files.push_back(getShardPath(path, i, shard + 1));
+  if (shard > 0)
+    files.push_back(path + ".index.json");
+  for (const SafetensorsFile &source : checkpoint.getFiles()) {
+    Result<SourceGuard> guard = SourceGuard::watch(source.getName());
+    if (!guard.ok())
+      return guard.getStatus();
+    for (const std::string &file : files)
+      if (guard->isSameFile(file))
+        return Status(QMM_STATUS_INVALID_ARGUMENT,
+                      file + ": is the source, which is read while the result "
+                             "is written");
+    guards.push_back(*guard);
+  }
+  return {};
 }

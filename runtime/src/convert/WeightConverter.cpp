@@ -31,10 +31,11 @@ uint8_t *Scratch::get(uint64_t bytes) {
   return memory.get();
 }
 
-qmm_tensor qmmrt::describeSource(const SafetensorsFile &file,
+qmm_tensor qmmrt::describeSource(const Checkpoint &checkpoint,
                                  const LinearLayer &layer) {
   auto at = [&](const std::string &key) -> void * {
-    return key.empty() ? nullptr : const_cast<uint8_t *>(file.find(key)->data);
+    return key.empty() ? nullptr
+                       : const_cast<uint8_t *>(checkpoint.find(key)->data);
   };
   qmm_tensor tensor = {};
   tensor.struct_size = sizeof(tensor);
@@ -106,7 +107,7 @@ Status WeightConverter::quantizeWeight(const qmm_tensor &wide,
 }
 
 Result<WeightConverter::Output>
-WeightConverter::convert(const SafetensorsFile &file, const LinearLayer &layer,
+WeightConverter::convert(const Checkpoint &checkpoint, const LinearLayer &layer,
                          const LayerStorage &storage) {
   Output output;
   auto noMemory = [&] {
@@ -122,7 +123,7 @@ WeightConverter::convert(const SafetensorsFile &file, const LinearLayer &layer,
     return noMemory();
   output.weight = weightAt;
   output.scale = scaleAt;
-  qmm_tensor src = describeSource(file, layer);
+  qmm_tensor src = describeSource(checkpoint, layer);
   qmm_tensor dst =
       storage.describe(layer, weightAt, scaleAt, &output.tensorScale);
 

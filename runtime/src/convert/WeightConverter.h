@@ -54,7 +54,7 @@ public:
   };
   /// Valid until the next call.  MALFORMED for NaN or infinite values, which
   /// are named and counted, unless they are allowed.
-  Result<Output> convert(const SafetensorsFile &file, const LinearLayer &layer,
+  Result<Output> convert(const Checkpoint &checkpoint, const LinearLayer &layer,
                          const LayerStorage &storage);
 
 private:
@@ -69,7 +69,7 @@ private:
 };
 
 /// The tensor that the layer's bytes in the file are.
-qmm_tensor describeSource(const SafetensorsFile &file,
+qmm_tensor describeSource(const Checkpoint &checkpoint,
                           const LinearLayer &layer);
 
 } // namespace qmmrt

@@ -63,9 +63,9 @@ protected:
     ConversionOptions options = getOptions();
     options.shardBytes = shardBytes;
     Conversion conversion(*checkpoint, options);
-    Status status = conversion.plan();
+    Status status = conversion.plan(output);
     EXPECT_TRUE(status.ok()) << status.getMessage();
-    return conversion.run(output, progress, cancel);
+    return conversion.run(progress, cancel);
   }
 
   std::string folder, source, output;
