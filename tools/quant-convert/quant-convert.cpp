@@ -83,6 +83,15 @@ static cl::opt<Precision> scalePrecision(
                clEnumValN(Precision::Input, "input",
                           "to the weight's type, as comfy-kitchen does")),
     cl::init(Precision::F32), cl::cat(category));
+static cl::opt<OutputLayout> layout(
+    "layout", cl::desc("Whose keys and layouts are written:"),
+    cl::values(clEnumValN(OutputLayout::Comfy, "comfy", "ComfyUI's (default)"),
+               clEnumValN(OutputLayout::ModelOpt, "modelopt",
+                          "ModelOpt's, of nvfp4 and fp8, with a "
+                          "hf_quant_config.json"),
+               clEnumValN(OutputLayout::CompressedTensors, "compressed-tensors",
+                          "compressed-tensors', with a config.json")),
+    cl::init(OutputLayout::Comfy), cl::cat(category));
 static cl::opt<std::string>
     calibration("calibration",
                 cl::desc("Static activation scales of fp8 and nvfp4 layers: "
@@ -162,7 +171,7 @@ static Status readOptions(ConversionOptions &options) {
        {std::tuple(&include, &selection.include, "--include"),
         std::tuple(&exclude, &selection.exclude, "--exclude")})
     if (!text->empty()) {
-      Result<Pattern> pattern = Pattern::fromRegex(*text);
+      Result<NamePattern> pattern = NamePattern::fromRegex(*text);
       if (!pattern.ok())
         return invalid(std::string(name) + ": " +
                        pattern.getStatus().getMessage());
@@ -187,6 +196,7 @@ static Status readOptions(ConversionOptions &options) {
                      "' isn't a size, expected such as 500M or 4G");
   }
   options.embeddings = embeddings;
+  options.layout = layout;
   options.threads = jobs;
   options.weights.scalePrecisionInput = scalePrecision == Precision::Input;
   options.weights.allowNonfinite = allowNonfinite;

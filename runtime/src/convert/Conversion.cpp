@@ -43,7 +43,6 @@ static void advise(const Checkpoint &checkpoint,
 }
 
 Status Conversion::declare() {
-  size_t numShards = files.size() > 1 ? files.size() - 1 : 1;
   shards = std::vector<SafetensorsStream>(numShards);
   std::vector<std::string> quantized(numShards); // layers' JSON, by shard
   std::map<std::string, size_t> shardOfLayer;
@@ -68,8 +67,8 @@ Status Conversion::declare() {
             !status.ok())
           return status;
     if (item.inputScale)
-      if (Status status =
-              shard.declare(item.storage.inputScale, QMM_DTYPE_F32, {});
+      if (Status status = shard.declare(item.storage.inputScale, QMM_DTYPE_F32,
+                                        item.storage.inputScaleShape);
           !status.ok())
         return status;
     if (!item.storage.declaration.empty())
@@ -133,6 +132,8 @@ Status Conversion::runItem(Lane &lane, const Item &item) {
   };
   const LayerStorage &storage = item.storage;
   float inputScale = item.inputScale.value_or(0);
+  if (storage.isReciprocal && item.inputScale)
+    inputScale = 1 / inputScale;
   std::string marker = layer.name + ".comfy_quant", none;
   for (const Part &part :
        {Part{storage.weight.name, output->weight, storage.weight.bytes},
@@ -169,6 +170,15 @@ static std::string buildIndex(const std::vector<SafetensorsStream> &shards,
     separator = ",\n    ";
   }
   return text + "\n  }\n}\n";
+}
+
+static Status writeText(const std::string &path, const std::string &text) {
+  AtomicFile file;
+  if (Status status = file.open(path); !status.ok())
+    return status;
+  if (Status status = file.write(text.data(), text.size()); !status.ok())
+    return status;
+  return file.commit();
 }
 
 Status Conversion::run(FunctionRef<void(const Progress &)> progress,
@@ -224,13 +234,9 @@ Status Conversion::run(FunctionRef<void(const Progress &)> progress,
   for (SafetensorsStream &shard : shards)
     if (Status status = shard.commit(); !status.ok())
       return status;
-  if (shards.size() == 1)
-    return {};
-  AtomicFile index;
-  std::string text = buildIndex(shards, files);
-  if (Status status = index.open(files.back()); !status.ok())
-    return status;
-  if (Status status = index.write(text.data(), text.size()); !status.ok())
-    return status;
-  return index.commit();
+  if (numShards > 1)
+    if (Status status = writeText(files[numShards], buildIndex(shards, files));
+        !status.ok())
+      return status;
+  return configPath.empty() ? Status() : writeText(configPath, configText);
 }

@@ -27,6 +27,7 @@ struct ConversionOptions {
   Selection selection;
   /// Also names of embeddings may be converted.
   bool embeddings = false;
+  OutputLayout layout = OutputLayout::Comfy;
   WeightOptions weights;
   /// With selection.choosesScheme: the least SQNR of a weight, in dB.
   double errorBudget = 0;
@@ -101,11 +102,14 @@ private:
                      LayerReport &report);
   void keepInputScale(const LinearLayer &layer, Item &item);
   Status planShards(const std::string &path);
+  Status planConfig(const std::string &path);
   Status readDeclarations();
   Status declare();
   Status runItem(Lane &lane, const Item &item);
-  /// Quantized, and not by a declaration of ComfyUI's?
+  /// Quantized, and not as the output's family has it?
   bool isOfOtherFamily(const LinearLayer &layer) const;
+  /// Not by a declaration of ComfyUI's?
+  bool isUndeclared(const LinearLayer &layer) const;
 
   const Checkpoint &checkpoint;
   ConversionOptions options;
@@ -120,8 +124,10 @@ private:
   std::map<std::string, std::string> sourceMetadata;
   std::vector<SafetensorsStream> shards;
   std::vector<std::string> files;
+  std::string configPath, configText; // "": none
   uint64_t bytesIn = 0, bytesOut = 0;
   std::vector<SourceGuard> guards; // of each file
+  size_t numShards = 1;
 };
 
 } // namespace qmmrt

@@ -13,6 +13,8 @@
 #include "checkpoint/DerivedTensors.h"
 #include "checkpoint/Family.h"
 #include "checkpoint/Json.h"
+#include "checkpoint/MappedFile.h"
+#include "convert/FamilyConfig.h"
 #include "convert/Items.h"
 #include "numerics/Elements.h"
 #include "numerics/Layouts.h"
@@ -20,6 +22,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <unistd.h>
 
 using namespace qmmrt;
 
@@ -47,10 +50,14 @@ Conversion::Conversion(const Checkpoint &checkpoint, ConversionOptions given)
 
 Conversion::~Conversion() = default;
 
+bool Conversion::isUndeclared(const LinearLayer &layer) const {
+  return !checkpoint.find(layer.name + ".comfy_quant") &&
+         !sourceMetadata.count(layer.name);
+}
+
 bool Conversion::isOfOtherFamily(const LinearLayer &layer) const {
   return !isWide(layer.scheme) &&
-         !checkpoint.find(layer.name + ".comfy_quant") &&
-         !sourceMetadata.count(layer.name);
+         (options.layout != OutputLayout::Comfy || isUndeclared(layer));
 }
 
 Status Conversion::readDeclarations() {
@@ -97,9 +104,10 @@ Status Conversion::chooseScheme(const LinearLayer &layer, LayerReport &report,
     Result<Target> parsed = parseTarget(name, 0);
     if (!parsed.ok())
       return parsed.getStatus();
-    Result<LayerStorage> storage = getComfyStorage(layer, parsed->scheme);
+    Result<LayerStorage> storage =
+        getStorage(layer, parsed->scheme, options.layout);
     if (!storage.ok())
-      return storage.getStatus();
+      continue; // the layout has no form of it for this layer
     if (storage->getBytes() < report.bytesIn)
       candidates.push_back({*parsed, *storage});
   }
@@ -143,7 +151,7 @@ Status Conversion::planStorage(const LinearLayer &layer,
     report.reason += std::to_string(layer.n) + " x " + std::to_string(layer.k) +
                      " isn't whole blocks: a scale for each row";
   }
-  Result<LayerStorage> storage = getComfyStorage(layer, wanted);
+  Result<LayerStorage> storage = getStorage(layer, wanted, options.layout);
   if (!storage.ok())
     return storage.getStatus();
   Item &item = items.emplace_back();
@@ -207,7 +215,7 @@ Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
     if (Status status = planStorage(layer, layer.scheme, report); !status.ok())
       return status;
     report.reason += report.reason.empty() ? "" : "; ";
-    report.reason += "stored as ComfyUI does, no value changed";
+    report.reason += "stored otherwise, no value changed";
     if (!layer.inputScale.empty())
       keepInputScale(layer, items.back());
     return {};
@@ -287,7 +295,9 @@ Status Conversion::plan(const std::string &path) {
   std::sort(items.begin(), items.end(), [&](const Item &lhs, const Item &rhs) {
     return getPlace(lhs) < getPlace(rhs);
   });
-  return planShards(path);
+  if (Status status = planShards(path); !status.ok())
+    return status;
+  return planConfig(path);
 }
 
 static std::string getShardPath(const std::string &path, size_t shard,
@@ -321,6 +331,7 @@ Status Conversion::planShards(const std::string &path) {
     bytesIn += item.copy ? item.copy->bytes : reports[item.layer].bytesIn;
     item.shard = shard;
   }
+  numShards = shard + 1;
   for (size_t i = 0; i <= shard; ++i)
     files.push_back(getShardPath(path, i, shard + 1));
   if (shard > 0)
@@ -336,5 +347,46 @@ Status Conversion::planShards(const std::string &path) {
                              "is written");
     guards.push_back(*guard);
   }
+  return {};
+}
+
+Status Conversion::planConfig(const std::string &path) {
+  std::string name = getConfigName(options.layout);
+  if (name.empty())
+    return {};
+  std::vector<ConfiguredLayer> configured(layers.size());
+  for (size_t i = 0; i < layers.size(); ++i) {
+    configured[i].name = layers[i].name;
+    configured[i].scheme = layers[i].scheme;
+  }
+  for (const Item &item : items)
+    if (!item.copy) {
+      configured[item.layer].scheme = item.storage.scheme;
+      configured[item.layer].hasInputScale = item.inputScale.has_value();
+    }
+  bool anyQuantized = std::any_of(
+      configured.begin(), configured.end(),
+      [](const ConfiguredLayer &layer) { return !isWide(layer.scheme); });
+  if (!anyQuantized)
+    return {};
+  std::string old;
+  if (checkpoint.hasFolder() &&
+      options.layout == OutputLayout::CompressedTensors) {
+    Result<MappedFile> file =
+        MappedFile::open(checkpoint.getFolder() + "config.json");
+    if (file.ok())
+      old.assign(reinterpret_cast<const char *>(file->data()), file->size());
+  }
+  Result<std::string> text = buildConfig(options.layout, configured, old);
+  if (!text.ok())
+    return text.getStatus();
+  configText = *text;
+  configPath = path.substr(0, path.find_last_of('/') + 1) + name;
+  if (::access(configPath.c_str(), F_OK) == 0)
+    return Status(QMM_STATUS_INVALID_ARGUMENT,
+                  configPath + ": exists, and the output's layers are declared "
+                               "in a file of this name; expected a folder "
+                               "without one");
+  files.push_back(configPath);
   return {};
 }

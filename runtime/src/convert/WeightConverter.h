@@ -59,6 +59,10 @@ public:
 
 private:
   Status quantizeWeight(const qmm_tensor &wide, const qmm_tensor &dst,
+                        Output &output,
+                        qmm_scale_source source = QMM_SCALES_COMPUTED);
+  Result<Output> finish(const LinearLayer &layer, const LayerStorage &storage,
+                        const qmm_tensor &wide, const qmm_tensor &dst,
                         Output &output);
   Status checkNonfinite(const LinearLayer &layer, const qmm_tensor &wide,
                         NonfiniteCount &count) const;

@@ -30,7 +30,7 @@ std::vector<LinearLayer> getLayers(std::vector<std::string> names) {
 PolicyRule rule(const std::string &glob, const char *scheme) {
   PolicyRule result;
   result.source = "p.json: rules[0]";
-  result.pattern = *Pattern::fromGlob(glob);
+  result.pattern = *NamePattern::fromGlob(glob);
   if (scheme)
     result.target = *parseTarget(scheme, 0);
   return result;
@@ -55,16 +55,16 @@ std::string decide(const std::vector<LinearLayer> &layers,
 
 } // namespace
 
-TEST(Pattern, Matches) {
-  Pattern regex = *Pattern::fromRegex("fc[12]$");
+TEST(NamePattern, Matches) {
+  NamePattern regex = *NamePattern::fromRegex("fc[12]$");
   EXPECT_TRUE(regex.matches("a.fc1"));
   EXPECT_FALSE(regex.matches("a.fc1.b"));
-  Pattern glob = *Pattern::fromGlob("a.*.f?[1]");
+  NamePattern glob = *NamePattern::fromGlob("a.*.f?[1]");
   EXPECT_TRUE(glob.matches("a.b.c.fx[1]"));
   EXPECT_FALSE(glob.matches("aXb.fx[1]"));
   EXPECT_FALSE(glob.matches("xa.b.fx[1]"));
   EXPECT_FALSE(glob.matches("a.b.fx1"));
-  EXPECT_FALSE(Pattern::fromRegex("a[").ok());
+  EXPECT_FALSE(NamePattern::fromRegex("a[").ok());
 }
 
 TEST(Select, FirstAndLastLayersAreOutsideOfNumberedBlocks) {
@@ -88,9 +88,9 @@ TEST(Select, ExclusionThenRulesThenInclusion) {
   selection.rules = {rule("b.1.*", nullptr), rule("*.k", "nvfp4"),
                      rule("head", "mxfp8")};
   EXPECT_EQ(decide(layers, selection), "fp8 nvfp4 - - mxfp8");
-  selection.exclude = *Pattern::fromRegex("k$");
+  selection.exclude = *NamePattern::fromRegex("k$");
   EXPECT_EQ(decide(layers, selection), "fp8 - - - mxfp8");
-  selection.include = *Pattern::fromRegex("0.k|1.q");
+  selection.include = *NamePattern::fromRegex("0.k|1.q");
   EXPECT_EQ(decide(layers, selection), "- - - - mxfp8");
   selection = {};
   selection.choosesScheme = true;
@@ -108,7 +108,7 @@ TEST(Select, PatternsThatDecideNothingAreErrors) {
             "p.json: rules[0]: earlier rules take every layer that 'b.1.*' "
             "matches");
   selection.rules.clear();
-  selection.include = *Pattern::fromRegex("z");
+  selection.include = *NamePattern::fromRegex("z");
   EXPECT_EQ(decide(layers, selection),
             "--include: the pattern 'z' matches no layer");
 }
