@@ -35,7 +35,8 @@ static std::string getFolderOf(const std::string &path) {
   return path.substr(0, path.find_last_of('/') + 1);
 }
 
-Checkpoint::Checkpoint(SafetensorsFile file) : name(file.getName()) {
+Checkpoint::Checkpoint(SafetensorsFile file)
+    : name(file.getName()), inMemory(true) {
   files.push_back(std::move(file));
   // One file's keys are unique: this can't fail.
   (void)collect();

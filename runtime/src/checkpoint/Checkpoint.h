@@ -50,11 +50,12 @@ public:
   /// The name of the file that holds `tensor`, one of getTensors().
   const std::string &getFileName(const SafetensorsTensor &tensor) const;
 
-  /// The folder of the files with its '/', where config files lie; "" for a
-  /// file in memory.
+  /// The folder of the files with its '/', where config files lie; "" for the
+  /// current one.
   const std::string &getFolder() const { return folder; }
   /// Opened as a folder or by an index: its config files are part of it.
   bool hasFolder() const { return isFolder; }
+  bool isInMemory() const { return inMemory; }
 
 private:
   Checkpoint() = default;
@@ -66,7 +67,7 @@ private:
   std::unordered_map<std::string_view, const SafetensorsTensor *> index;
   std::unique_ptr<DerivedTensors> derived;
   std::string name, folder;
-  bool isFolder = false;
+  bool isFolder = false, inMemory = false;
 };
 
 } // namespace qmmrt

@@ -12,7 +12,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "checkpoint/Family.h"
-#include "checkpoint/Json.h"
 
 #include <algorithm>
 
@@ -24,31 +23,51 @@ static constexpr FormatRule kFormats[] = {
     {"float8_e4m3fn_rowwise", QMM_DTYPE_E4M3, ScaleKind::Row, 0, false},
     {"float8_e4m3fn_blockwise", QMM_DTYPE_E4M3, ScaleKind::Block, 64, false},
     {"nvfp4", QMM_DTYPE_E2M1, ScaleKind::NVFP4, 16, true},
-    {"mxfp8", QMM_DTYPE_E4M3, ScaleKind::MXFP8, 32, false},
+    {"mxfp8", QMM_DTYPE_E4M3, ScaleKind::MX, 32, false},
+    {"hybrid_mxfp8", QMM_DTYPE_E4M3, ScaleKind::MX, 32, false},
     {"int8_tensorwise", QMM_DTYPE_I8, ScaleKind::TensorOrRow, 0, false},
     {"int8_blockwise", QMM_DTYPE_I8, ScaleKind::Block, 128, false},
 };
 
-// ComfyUI's formats that this version knows by name only.
-static constexpr const char *kKnownUnread[] = {"convrot_w4a4", "asym_w4a8_int8",
-                                               "awq_w4a16",    "svdquant_w4a4",
-                                               "hybrid_mxfp8", "int8_rowwise"};
+namespace {
+struct UnreadFormat {
+  const char *name, *reason;
+};
+} // namespace
+
+// ComfyUI's formats that no scheme of this project describes exactly.
+static constexpr UnreadFormat kUnread[] = {
+    {"convrot_w4a4", "its weights are rotated INT4"},
+    {"asym_w4a8_int8", "its weights are rotated and mapped by a codebook"},
+    {"awq_w4a16", "its weights are INT4 with zero points"},
+    {"svdquant_w4a4", "its weights have a low-rank part"},
+    {"int8_rowwise", "its tensors aren't documented"},
+};
+
+FamilyRules qmmrt::getComfyRules() {
+  FamilyRules rules;
+  rules.tiled = true;
+  rules.wideScales = false;
+  rules.trustsShapes = true;
+  return rules;
+}
 
 Result<FormatRule> qmmrt::getComfyFormat(const Declaration &declaration) {
   for (const FormatRule &rule : kFormats)
     if (declaration.format == rule.name)
       return rule;
-  bool known =
-      std::any_of(std::begin(kKnownUnread), std::end(kKnownUnread),
-                  [&](const char *name) { return declaration.format == name; });
+  std::string reason = " is unknown";
+  for (const UnreadFormat &unread : kUnread)
+    if (declaration.format == unread.name)
+      reason =
+          std::string(" is not read by this version (") + unread.reason + ")";
   std::string expected;
   for (const FormatRule &rule : kFormats)
     expected += std::string(expected.empty() ? "" : ", ") + rule.name;
-  return Status(QMM_STATUS_UNSUPPORTED,
-                declaration.source + ": the format " +
-                    quoteName(declaration.format) +
-                    (known ? " is not read by this version" : " is unknown") +
-                    ", expected one of " + expected);
+  return Status(QMM_STATUS_UNSUPPORTED, declaration.source + ": the format " +
+                                            quoteName(declaration.format) +
+                                            reason + ", expected one of " +
+                                            expected);
 }
 
 namespace {

@@ -11,7 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "checkpoint/Family.h"
-#include "checkpoint/Json.h"
+
+#include <algorithm>
 
 using namespace qmmrt;
 
@@ -46,46 +47,32 @@ static constexpr std::string_view kShared[] = {
     "weight_scale", "weight_scale_2", "input_scale",
     "scale_weight", "scale_input",    "pre_quant_scale"};
 
-static bool endsWith(std::string_view text, std::string_view suffix) {
-  return text.size() >= suffix.size() &&
-         text.substr(text.size() - suffix.size()) == suffix;
+bool qmmrt::hasQuantizedTensors(
+    const std::vector<const SafetensorsTensor *> &module) {
+  return std::any_of(
+      module.begin(), module.end(), [](const SafetensorsTensor *tensor) {
+        std::string_view component = getLastComponent(tensor->name);
+        return std::any_of(std::begin(kOwners), std::end(kOwners),
+                           [&](const KeyOwner &owner) {
+                             return component == owner.component;
+                           }) ||
+               std::find(std::begin(kShared), std::end(kShared), component) !=
+                   std::end(kShared);
+      });
 }
 
-/// The document at `path`, or null when there is none that can be read: it only
-/// improves a message.
-static JsonValue readConfig(const std::string &path) {
-  constexpr size_t kMaxConfig = 16u << 20;
-  constexpr unsigned kMaxDepth = 32;
-  Result<MappedFile> file = MappedFile::open(path);
-  if (!file.ok() || file->size() > kMaxConfig)
-    return {};
-  Result<JsonValue> value = parseJson(
-      {reinterpret_cast<const char *>(file->data()), file->size()}, kMaxDepth);
-  return value.ok() ? std::move(*value) : JsonValue();
-}
-
-static std::string getString(const JsonValue *object, std::string_view key) {
-  const JsonValue *value = object ? object->find(key) : nullptr;
-  return value ? value->string : std::string();
-}
-
-/// The quantizer that a config beside the checkpoint's files names; "" without
-/// one.
-static std::string describeConfigBeside(const Checkpoint &checkpoint) {
-  if (checkpoint.getFiles().size() == 1 && checkpoint.getFolder().empty())
-    return "";
-  const std::string &folder = checkpoint.getFolder();
-  JsonValue modelOpt = readConfig(folder + "hf_quant_config.json");
-  if (const JsonValue *quantization = modelOpt.find("quantization"))
-    return "ModelOpt (" + getString(quantization, "quant_algo") +
-           ", by hf_quant_config.json beside it)";
-  JsonValue config = readConfig(folder + "config.json");
-  std::string method =
-      getString(config.find("quantization_config"), "quant_method");
-  if (method.empty())
-    return "";
-  return (method == "fp8" ? "DeepSeek-style fp8" : method) +
-         " (by config.json beside it)";
+Status qmmrt::refuseUndeclared(const Checkpoint &checkpoint,
+                               const SafetensorsTensor &tensor) {
+  return unsupported(
+      checkpoint, tensor,
+      "found " + describeTensor(tensor) +
+          ", but nothing declares the format of its layer (no comfy_quant "
+          "tensor, no _quantization_metadata, no scaled_fp8 mark, no "
+          "quantization_config in a config.json, no hf_quant_config.json); "
+          "ComfyUI, ModelOpt and compressed-tensors use such keys for "
+          "different "
+          "bytes: say which with --layout=comfy, --layout=modelopt or "
+          "--layout=compressed-tensors");
 }
 
 Status qmmrt::refuseOtherFamily(const Checkpoint &checkpoint,
@@ -100,12 +87,6 @@ Status qmmrt::refuseOtherFamily(const Checkpoint &checkpoint,
   for (const KeyOwner &owner : kOwners)
     if (component == owner.component)
       return refuse(owner.family);
-  if (endsWith(component, "blocks") && tensor.dtype == QMM_DTYPE_U8) {
-    std::string scales = tensor.name;
-    scales.replace(scales.size() - 6, 6, "scales");
-    if (checkpoint.find(scales))
-      return refuse("gpt-oss (mxfp4 blocks and scales)");
-  }
   for (std::string_view shared : kShared) {
     if (component != shared)
       continue;
@@ -113,20 +94,13 @@ Status qmmrt::refuseOtherFamily(const Checkpoint &checkpoint,
     bool hasWeight = false;
     for (const SafetensorsTensor *sibling : module->second)
       hasWeight = hasWeight || getLastComponent(sibling->name) == "weight";
-    std::string config = describeConfigBeside(checkpoint);
-    if (!config.empty())
-      return refuse(config);
     if (!hasWeight)
       return malformed(
           checkpoint, tensor,
           "has no tensor " +
               quoteName(std::string(getModule(tensor.name)) + ".weight") +
               " beside it");
-    return unsupported(
-        checkpoint, tensor,
-        "nothing declares the format of its layer (no comfy_quant tensor, no "
-        "_quantization_metadata, no scaled_fp8 mark); ComfyUI, ModelOpt and "
-        "compressed-tensors use such keys for different bytes");
+    return refuseUndeclared(checkpoint, tensor);
   }
   return {};
 }
