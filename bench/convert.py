@@ -13,8 +13,8 @@ Generates a bf16 checkpoint of that size (4096 x 4096 weights of random numbers)
 in DIR, which needs twice the space, and prints the rate at which this machine
 copies it (read, write, sync: what converting can't be faster than), the rate of
 quant-convert, their ratio, and the most memory it held.  Rates are bytes read
-and written, by the second.  Where numpy and ml_dtypes are installed, one layer
-through them, too.  --cold drops the file from the page cache before each run.
+and written, by the second.  Where numpy and ml_dtypes are installed, fp8 and
+nvfp4 of one layer through them, too (one thread, no files).  --cold drops the file from the page cache before each run.
 --limits fails under 70 % of the copy's rate or 20 times numpy's."""
 
 import argparse
@@ -145,6 +145,9 @@ def main():
                     f"  {100 * ratio:4.0f} % of copying,"
                     f" peak {memory / 2**20:.0f} MiB")
             failed |= ratio < 0.7
+            if scheme not in ("fp8", "nvfp4"):
+                print(line, flush=True)
+                continue
             try:
                 times = elements / best / numpy_rate(weight, scheme)
                 line += f", {times:.0f} x numpy"

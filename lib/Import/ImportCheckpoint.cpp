@@ -35,9 +35,9 @@ namespace {
 /// Builds the function of one layer.
 class LayerImporter {
 public:
-  LayerImporter(OpBuilder &builder, const ::qmmrt::SafetensorsFile &file,
+  LayerImporter(OpBuilder &builder, const ::qmmrt::Checkpoint &checkpoint,
                 const ::qmmrt::LinearLayer &layer, Location loc)
-      : builder(builder), file(file), layer(layer), loc(loc) {}
+      : builder(builder), checkpoint(checkpoint), layer(layer), loc(loc) {}
 
   LogicalResult import(Type inputType);
 
@@ -48,7 +48,7 @@ private:
                                /*digest=*/nullptr);
   }
   Type getStoredWideType(const std::string &key) {
-    return getWideType(builder.getContext(), file.find(key)->dtype);
+    return getWideType(builder.getContext(), checkpoint.find(key)->dtype);
   }
   /// The bias or another wide vector; null if the layer has none.
   Value vector(const std::string &key, int64_t size) {
@@ -59,7 +59,7 @@ private:
   FailureOr<Value> weight();
 
   OpBuilder &builder;
-  const ::qmmrt::SafetensorsFile &file;
+  const ::qmmrt::Checkpoint &checkpoint;
   const ::qmmrt::LinearLayer &layer;
   Location loc;
 };
@@ -132,8 +132,8 @@ OwningOpRef<ModuleOp> mlir::qmm::importCheckpoint(
   builder.setInsertionPointToStart(module->getBody());
   for (const ::qmmrt::LinearLayer &layer : layers) {
     Location loc = NameLoc::get(builder.getStringAttr(layer.name), fileLoc);
-    if (failed(LayerImporter(builder, checkpoint.getFile(), layer, loc)
-                   .import(inputType)))
+    if (failed(
+            LayerImporter(builder, checkpoint, layer, loc).import(inputType)))
       return nullptr;
   }
   return module;

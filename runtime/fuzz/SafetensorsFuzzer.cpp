@@ -25,12 +25,12 @@ static void require(bool condition) {
     std::abort();
 }
 
-static void checkLayer(const SafetensorsFile &file, const LinearLayer &layer) {
+static void checkLayer(const Checkpoint &checkpoint, const LinearLayer &layer) {
   for (const std::string *key :
        {&layer.weight, &layer.weightScale, &layer.tensorScale, &layer.bias,
         &layer.inputScale, &layer.preQuantScale})
-    require(key->empty() || file.find(*key));
-  const SafetensorsTensor *weight = file.find(layer.weight);
+    require(key->empty() || checkpoint.find(*key));
+  const SafetensorsTensor *weight = checkpoint.find(layer.weight);
   require(weight && layer.n > 0 && layer.k > 0);
   require((layer.scheme.scale != QMM_DTYPE_NONE) == !layer.weightScale.empty());
   require((layer.scheme.has_tensor_scale != 0) == !layer.tensorScale.empty());
@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
   for (const LinearLayer &layer : *layers)
-    checkLayer(checkpoint.getFile(), layer);
+    checkLayer(checkpoint, layer);
   return 0;
 }
 

@@ -28,9 +28,9 @@ using namespace qmmrt;
 namespace cl = llvm::cl;
 
 static cl::OptionCategory category("quant-convert options");
-static cl::opt<std::string> inputPath(cl::Positional,
-                                      cl::desc("IN.safetensors"), cl::Required,
-                                      cl::cat(category));
+static cl::opt<std::string>
+    inputPath(cl::Positional, cl::desc("IN.safetensors, an index or a folder"),
+              cl::Required, cl::cat(category));
 static cl::opt<std::string> outputPath("o", cl::desc("Where the result goes"),
                                        cl::value_desc("OUT.safetensors"),
                                        cl::cat(category));
@@ -83,6 +83,15 @@ static cl::opt<Precision> scalePrecision(
                clEnumValN(Precision::Input, "input",
                           "to the weight's type, as comfy-kitchen does")),
     cl::init(Precision::F32), cl::cat(category));
+static cl::opt<OutputLayout> layout(
+    "layout", cl::desc("Whose keys and layouts are written:"),
+    cl::values(clEnumValN(OutputLayout::Comfy, "comfy", "ComfyUI's (default)"),
+               clEnumValN(OutputLayout::ModelOpt, "modelopt",
+                          "ModelOpt's, of nvfp4 and fp8, with a "
+                          "hf_quant_config.json"),
+               clEnumValN(OutputLayout::CompressedTensors, "compressed-tensors",
+                          "compressed-tensors', with a config.json")),
+    cl::init(OutputLayout::Comfy), cl::cat(category));
 static cl::opt<std::string>
     calibration("calibration",
                 cl::desc("Static activation scales of fp8 and nvfp4 layers: "
@@ -162,7 +171,7 @@ static Status readOptions(ConversionOptions &options) {
        {std::tuple(&include, &selection.include, "--include"),
         std::tuple(&exclude, &selection.exclude, "--exclude")})
     if (!text->empty()) {
-      Result<Pattern> pattern = Pattern::fromRegex(*text);
+      Result<NamePattern> pattern = NamePattern::fromRegex(*text);
       if (!pattern.ok())
         return invalid(std::string(name) + ": " +
                        pattern.getStatus().getMessage());
@@ -187,6 +196,7 @@ static Status readOptions(ConversionOptions &options) {
                      "' isn't a size, expected such as 500M or 4G");
   }
   options.embeddings = embeddings;
+  options.layout = layout;
   options.threads = jobs;
   options.weights.scalePrecisionInput = scalePrecision == Precision::Input;
   options.weights.allowNonfinite = allowNonfinite;
@@ -243,12 +253,6 @@ int main(int argc, char **argv) {
   Result<Checkpoint> checkpoint = Checkpoint::open(inputPath);
   if (!checkpoint.ok())
     return fail(kRefused, checkpoint.getStatus().getMessage());
-  Result<SourceGuard> guard = SourceGuard::watch(inputPath);
-  if (!guard.ok())
-    return fail(kRefused, guard.getStatus().getMessage());
-  if (guard->isSameFile(outputPath))
-    return fail(kRefused, outputPath + ": is the source, which is read while "
-                                       "the result is written");
   // A full disk and a limit on files are errors of a write, not of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGINT, interrupt);
@@ -256,7 +260,7 @@ int main(int argc, char **argv) {
   std::signal(SIGBUS, loseSource);
 
   Conversion conversion(*checkpoint, std::move(options));
-  if (Status status = conversion.plan(); !status.ok())
+  if (Status status = conversion.plan(outputPath); !status.ok())
     return fail(kRefused, status.getMessage());
   if (conversion.getReports().empty())
     return fail(kRefused, inputPath + ": no linear layer found (2-D tensors "
@@ -265,8 +269,7 @@ int main(int argc, char **argv) {
   auto start = std::chrono::steady_clock::now();
   ProgressBar bar(!quiet && ::isatty(2));
   Status status = conversion.run(
-      outputPath, [&](const Progress &progress) { bar.show(progress); },
-      interrupted);
+      [&](const Progress &progress) { bar.show(progress); }, interrupted);
   bar.clear();
   if (!status.ok())
     return fail(kFailed, status.getMessage());

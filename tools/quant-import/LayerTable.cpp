@@ -22,13 +22,13 @@
 using namespace mlir::qmm;
 using namespace qmmrt;
 
-static uint64_t getBytes(const SafetensorsFile &file,
+static uint64_t getBytes(const Checkpoint &checkpoint,
                          const LinearLayer &layer) {
   uint64_t bytes = 0;
   for (const std::string *key :
        {&layer.weight, &layer.weightScale, &layer.tensorScale})
     if (!key->empty())
-      bytes += file.find(*key)->bytes;
+      bytes += checkpoint.find(*key)->bytes;
   return bytes;
 }
 
@@ -42,7 +42,7 @@ static std::string getScheme(const LinearLayer &layer) {
 }
 
 void mlir::qmm::printLayerTable(llvm::raw_ostream &os,
-                                const SafetensorsFile &file,
+                                const Checkpoint &checkpoint,
                                 llvm::ArrayRef<LinearLayer> layers,
                                 llvm::ArrayRef<SkippedWeight> skipped) {
   size_t nameWidth = 5, formatWidth = 6, schemeWidth = 6;
@@ -59,7 +59,7 @@ void mlir::qmm::printLayerTable(llvm::raw_ostream &os,
      << "          N x K       bytes  saved  bias  activation\n";
   uint64_t total = 0, totalWide = 0;
   for (const LinearLayer &layer : layers) {
-    uint64_t bytes = getBytes(file, layer), wide = getWideBytes(layer);
+    uint64_t bytes = getBytes(checkpoint, layer), wide = getWideBytes(layer);
     total += bytes;
     totalWide += wide;
     std::string shape =
@@ -89,7 +89,7 @@ void mlir::qmm::printLayerTable(llvm::raw_ostream &os,
 }
 
 void mlir::qmm::printLayersAsJson(llvm::raw_ostream &os,
-                                  const SafetensorsFile &file,
+                                  const Checkpoint &checkpoint,
                                   llvm::ArrayRef<LinearLayer> layers,
                                   llvm::ArrayRef<SkippedWeight> skipped) {
   llvm::json::OStream json(os, 2);
@@ -106,7 +106,8 @@ void mlir::qmm::printLayersAsJson(llvm::raw_ostream &os,
           json.attribute("n", layer.n);
           json.attribute("k", layer.k);
           json.attribute("expressed", getDTypeName(layer.expressed));
-          json.attribute("bytes", static_cast<int64_t>(getBytes(file, layer)));
+          json.attribute("bytes",
+                         static_cast<int64_t>(getBytes(checkpoint, layer)));
           json.attribute("wide_bytes",
                          static_cast<int64_t>(getWideBytes(layer)));
           json.attribute("bias", !layer.bias.empty());

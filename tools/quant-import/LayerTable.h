@@ -21,13 +21,13 @@
 namespace mlir::qmm {
 
 void printLayerTable(llvm::raw_ostream &os,
-                     const ::qmmrt::SafetensorsFile &file,
+                     const ::qmmrt::Checkpoint &checkpoint,
                      llvm::ArrayRef<::qmmrt::LinearLayer> layers,
                      llvm::ArrayRef<::qmmrt::SkippedWeight> skipped);
 /// {"layers": [{"name", "format", "scheme", "n", "k", "expressed", "bytes",
 /// "wide_bytes", "bias", "input_scale", "notes"}], "skipped": [...]}
 void printLayersAsJson(llvm::raw_ostream &os,
-                       const ::qmmrt::SafetensorsFile &file,
+                       const ::qmmrt::Checkpoint &checkpoint,
                        llvm::ArrayRef<::qmmrt::LinearLayer> layers,
                        llvm::ArrayRef<::qmmrt::SkippedWeight> skipped);
 

@@ -26,8 +26,8 @@ namespace cl = llvm::cl;
 
 static cl::OptionCategory category("quant-import options");
 static cl::opt<std::string> checkpointPath(cl::Positional,
-                                           cl::desc("CHECKPOINT.safetensors"),
-                                           cl::Required, cl::cat(category));
+                                           cl::desc("CHECKPOINT"), cl::Required,
+                                           cl::cat(category));
 static cl::opt<std::string>
     outputPath("o", cl::desc("Where the MLIR goes; - is standard output"),
                cl::value_desc("layers.mlir"), cl::init("-"), cl::cat(category));
@@ -37,6 +37,14 @@ static cl::opt<::qmm_dtype> inputDType(
                clEnumValN(QMM_DTYPE_F16, "f16", "IEEE half"),
                clEnumValN(QMM_DTYPE_F32, "f32", "IEEE single")),
     cl::init(QMM_DTYPE_BF16), cl::cat(category));
+static cl::opt<::qmmrt::FileLayout> layout(
+    "layout", cl::desc("Whose layout a checkpoint has that declares none:"),
+    cl::values(clEnumValN(::qmmrt::FileLayout::Comfy, "comfy", "ComfyUI's"),
+               clEnumValN(::qmmrt::FileLayout::ModelOpt, "modelopt",
+                          "ModelOpt's"),
+               clEnumValN(::qmmrt::FileLayout::CompressedTensors,
+                          "compressed-tensors", "compressed-tensors'")),
+    cl::init(::qmmrt::FileLayout::Declared), cl::cat(category));
 static cl::opt<bool>
     list("list", cl::desc("Print a table of the layers and write no MLIR"),
          cl::cat(category));
@@ -55,6 +63,10 @@ int main(int argc, char **argv) {
       argc, argv,
       "Reads a quantized checkpoint and writes one function per linear layer.\n"
       "\n"
+      "CHECKPOINT is a .safetensors file, the .safetensors.index.json of a "
+      "sharded one,\n"
+      "or a Hugging Face folder.\n"
+      "\n"
       "Each function takes the activation and holds the layer's weight by "
       "key:\n"
       "the bytes stay in the checkpoint until quant-compile embeds them.\n"
@@ -69,7 +81,7 @@ int main(int argc, char **argv) {
   if (!checkpoint.ok())
     return fail(checkpoint.getStatus().getMessage());
   std::vector<::qmmrt::SkippedWeight> skipped;
-  auto layers = ::qmmrt::readLinearLayers(*checkpoint, &skipped);
+  auto layers = ::qmmrt::readLinearLayers(*checkpoint, &skipped, layout);
   if (!layers.ok())
     return fail(layers.getStatus().getMessage());
   if (layers->empty())
@@ -83,11 +95,9 @@ int main(int argc, char **argv) {
     return fail(error);
   if (list) {
     if (asJson)
-      qmm::printLayersAsJson(output->os(), checkpoint->getFile(), *layers,
-                             skipped);
+      qmm::printLayersAsJson(output->os(), *checkpoint, *layers, skipped);
     else
-      qmm::printLayerTable(output->os(), checkpoint->getFile(), *layers,
-                           skipped);
+      qmm::printLayerTable(output->os(), *checkpoint, *layers, skipped);
   } else {
     SmallString<256> path(checkpointPath);
     llvm::sys::fs::make_absolute(path);

@@ -12,7 +12,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "checkpoint/Family.h"
-#include "checkpoint/Json.h"
 
 #include <algorithm>
 
@@ -24,31 +23,51 @@ static constexpr FormatRule kFormats[] = {
     {"float8_e4m3fn_rowwise", QMM_DTYPE_E4M3, ScaleKind::Row, 0, false},
     {"float8_e4m3fn_blockwise", QMM_DTYPE_E4M3, ScaleKind::Block, 64, false},
     {"nvfp4", QMM_DTYPE_E2M1, ScaleKind::NVFP4, 16, true},
-    {"mxfp8", QMM_DTYPE_E4M3, ScaleKind::MXFP8, 32, false},
+    {"mxfp8", QMM_DTYPE_E4M3, ScaleKind::MX, 32, false},
+    {"hybrid_mxfp8", QMM_DTYPE_E4M3, ScaleKind::MX, 32, false},
     {"int8_tensorwise", QMM_DTYPE_I8, ScaleKind::TensorOrRow, 0, false},
     {"int8_blockwise", QMM_DTYPE_I8, ScaleKind::Block, 128, false},
 };
 
-// ComfyUI's formats that this version knows by name only.
-static constexpr const char *kKnownUnread[] = {"convrot_w4a4", "asym_w4a8_int8",
-                                               "awq_w4a16",    "svdquant_w4a4",
-                                               "hybrid_mxfp8", "int8_rowwise"};
+namespace {
+struct UnreadFormat {
+  const char *name, *reason;
+};
+} // namespace
+
+// ComfyUI's formats that no scheme of this project describes exactly.
+static constexpr UnreadFormat kUnread[] = {
+    {"convrot_w4a4", "its weights are rotated INT4"},
+    {"asym_w4a8_int8", "its weights are rotated and mapped by a codebook"},
+    {"awq_w4a16", "its weights are INT4 with zero points"},
+    {"svdquant_w4a4", "its weights have a low-rank part"},
+    {"int8_rowwise", "its tensors aren't documented"},
+};
+
+FamilyRules qmmrt::getComfyRules() {
+  FamilyRules rules;
+  rules.tiled = true;
+  rules.wideScales = false;
+  rules.trustsShapes = true;
+  return rules;
+}
 
 Result<FormatRule> qmmrt::getComfyFormat(const Declaration &declaration) {
   for (const FormatRule &rule : kFormats)
     if (declaration.format == rule.name)
       return rule;
-  bool known =
-      std::any_of(std::begin(kKnownUnread), std::end(kKnownUnread),
-                  [&](const char *name) { return declaration.format == name; });
+  std::string reason = " is unknown";
+  for (const UnreadFormat &unread : kUnread)
+    if (declaration.format == unread.name)
+      reason =
+          std::string(" is not read by this version (") + unread.reason + ")";
   std::string expected;
   for (const FormatRule &rule : kFormats)
     expected += std::string(expected.empty() ? "" : ", ") + rule.name;
-  return Status(QMM_STATUS_UNSUPPORTED,
-                declaration.source + ": the format " +
-                    quoteName(declaration.format) +
-                    (known ? " is not read by this version" : " is unknown") +
-                    ", expected one of " + expected);
+  return Status(QMM_STATUS_UNSUPPORTED, declaration.source + ": the format " +
+                                            quoteName(declaration.format) +
+                                            reason + ", expected one of " +
+                                            expected);
 }
 
 namespace {
@@ -149,12 +168,11 @@ using Objects = std::map<std::string, JsonValue, std::less<>>;
 static constexpr char kMetadataKey[] = "_quantization_metadata";
 static constexpr unsigned kMaxDepth = 8;
 
-/// `_quantization_metadata`'s object of each layer.
-static Result<Objects> readMetadata(const SafetensorsFile &file) {
-  Objects layers;
+/// `_quantization_metadata`'s object of each layer, added to `layers`.
+static Status readMetadata(const SafetensorsFile &file, Objects &layers) {
   auto it = file.getMetadata().find(kMetadataKey);
   if (it == file.getMetadata().end())
-    return layers;
+    return {};
   std::string source =
       file.getName() + ": header metadata '" + kMetadataKey + "'";
   Result<JsonValue> value = parseJson(it->second, kMaxDepth);
@@ -179,31 +197,38 @@ static Result<Objects> readMetadata(const SafetensorsFile &file) {
         return Status(QMM_STATUS_MALFORMED, source + ": 'layers' is " +
                                                 getKindName(member.value.kind) +
                                                 ", expected an object");
-      for (JsonMember &layer : member.value.members)
-        layers.emplace(std::move(layer.key), std::move(layer.value));
+      for (JsonMember &layer : member.value.members) {
+        auto [known, isNew] =
+            layers.emplace(std::move(layer.key), std::move(layer.value));
+        if (!isNew && !(known->second == layer.value))
+          return Status(QMM_STATUS_MALFORMED,
+                        source + ": declares layer " + quoteName(known->first) +
+                            " otherwise than another file of the checkpoint");
+      }
     } else {
       return Status(QMM_STATUS_UNSUPPORTED, source + ": the field " +
                                                 quoteName(member.key) +
                                                 " is unknown");
     }
   }
-  return layers;
+  return {};
 }
 
 /// The JSON in every `X.comfy_quant` tensor, by X.
-static Result<Objects> readMarkers(const SafetensorsFile &file) {
+static Result<Objects> readMarkers(const Checkpoint &checkpoint) {
   Objects layers;
-  for (const SafetensorsTensor &tensor : file.getTensors()) {
+  for (const SafetensorsTensor *it : checkpoint.getTensors()) {
+    const SafetensorsTensor &tensor = *it;
     if (getLastComponent(tensor.name) != "comfy_quant")
       continue;
     if (tensor.dtype != QMM_DTYPE_U8 || tensor.shape.size() != 1)
-      return malformed(file, tensor,
+      return malformed(checkpoint, tensor,
                        "found " + describeTensor(tensor) +
                            ", expected U8 of one dimension");
     Result<JsonValue> value = parseJson(
         {reinterpret_cast<const char *>(tensor.data), tensor.bytes}, kMaxDepth);
     if (!value.ok())
-      return malformed(file, tensor, value.getStatus().getMessage());
+      return malformed(checkpoint, tensor, value.getStatus().getMessage());
     layers.emplace(std::string(getModule(tensor.name)), std::move(*value));
   }
   return layers;
@@ -249,29 +274,32 @@ static Status merge(const std::string &file, const std::string &layer,
 
 Result<Declarations>
 qmmrt::readComfyDeclarations(const Checkpoint &checkpoint) {
-  const SafetensorsFile &file = checkpoint.getFile();
-  Result<Objects> metadata = readMetadata(file);
-  if (!metadata.ok())
-    return metadata.getStatus();
-  Result<Objects> objects = readMarkers(file);
+  Objects metadata;
+  for (const SafetensorsFile &file : checkpoint.getFiles()) {
+    Status status = readMetadata(file, metadata);
+    if (!status.ok())
+      return status;
+  }
+  Result<Objects> objects = readMarkers(checkpoint);
   if (!objects.ok())
     return objects.getStatus();
 
   Declarations result;
   for (const auto &[layer, object] : *objects) {
     std::string &source = result[layer].source;
-    source = file.getName() + ": tensor " + quoteName(layer + ".comfy_quant");
+    source =
+        checkpoint.getName() + ": tensor " + quoteName(layer + ".comfy_quant");
     Status status = checkFields(source, object);
     if (!status.ok())
       return status;
   }
-  for (auto &[layer, object] : *metadata) {
-    std::string source = file.getName() + ": header metadata '" + kMetadataKey +
-                         "', layer " + quoteName(layer);
+  for (auto &[layer, object] : metadata) {
+    std::string source = checkpoint.getName() + ": header metadata '" +
+                         kMetadataKey + "', layer " + quoteName(layer);
     Status status = checkFields(source, object);
     auto marker = objects->find(layer);
     if (status.ok() && marker != objects->end())
-      status = merge(file.getName(), layer, marker->second, object);
+      status = merge(checkpoint.getName(), layer, marker->second, object);
     if (!status.ok())
       return status;
     if (marker != objects->end())

@@ -12,10 +12,11 @@
 //===----------------------------------------------------------------------===//
 #include "checkpoint/Layers.h"
 #include "checkpoint/Family.h"
-#include "checkpoint/Json.h"
+#include "numerics/Elements.h"
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 
 using namespace qmmrt;
 
@@ -29,22 +30,17 @@ std::string_view qmmrt::getLastComponent(std::string_view key) {
   return key.substr(key.rfind('.') + 1); // npos + 1 is 0
 }
 
-static bool isWideType(qmm_dtype dtype) {
-  return dtype == QMM_DTYPE_F32 || dtype == QMM_DTYPE_BF16 ||
-         dtype == QMM_DTYPE_F16;
-}
-
 static bool isFloat8(qmm_dtype dtype) {
   return dtype == QMM_DTYPE_E4M3 || dtype == QMM_DTYPE_E5M2;
 }
 
-Status qmmrt::readBias(const SafetensorsFile &file, LinearLayer &layer) {
-  const SafetensorsTensor *bias = file.find(layer.name + ".bias");
+Status qmmrt::readBias(const Checkpoint &checkpoint, LinearLayer &layer) {
+  const SafetensorsTensor *bias = checkpoint.find(layer.name + ".bias");
   if (!bias)
     return {};
-  if (!isWideType(bias->dtype) || bias->shape != std::vector{layer.n})
+  if (!isWide(bias->dtype) || bias->shape != std::vector{layer.n})
     return malformed(
-        file, *bias,
+        checkpoint, *bias,
         "found " + describeTensor(*bias) + ", expected F32, BF16 or F16 " +
             describeShape({layer.n}) + " for a weight of " +
             std::to_string(layer.n) + " x " + std::to_string(layer.k));
@@ -80,91 +76,194 @@ static std::string whyNotLinear(const SafetensorsTensor &weight) {
   return "";
 }
 
-Result<std::vector<LinearLayer>>
-qmmrt::readLinearLayers(const Checkpoint &checkpoint,
-                        std::vector<SkippedWeight> *skipped) {
-  const SafetensorsFile &file = checkpoint.getFile();
+namespace {
+using Declarations = std::map<std::string, Declaration, std::less<>>;
+using DeclaredLayers = std::unordered_map<std::string_view, DeclaredLayer>;
+
+class LayersReader {
+public:
+  LayersReader(const Checkpoint &checkpoint,
+               std::vector<SkippedWeight> *skipped, FileLayout layout)
+      : checkpoint(checkpoint), skipped(skipped), layout(layout) {}
+  Status run();
+  std::vector<LinearLayer> layers;
+
+private:
+  /// What each quantized module's declaration says, whoever made it.
+  Status declareModules();
+  Status declareByComfy();
+  Status readTensor(const SafetensorsTensor &tensor);
+  Status readUndeclared(const SafetensorsTensor &tensor);
+  Status add(Result<LinearLayer> layer) {
+    if (layer.ok())
+      layers.push_back(std::move(*layer));
+    return layer.getStatus();
+  }
+  /// The mark that quantizes `module`; nullptr if none does.
+  const LegacyMark *findLegacy(std::string_view module) const {
+    const SafetensorsTensor *weight =
+        checkpoint.find(std::string(module) + ".weight");
+    return weight && isFloat8(weight->dtype) && weight->shape.size() == 2
+               ? findMark(marks, module)
+               : nullptr;
+  }
+
+  const Checkpoint &checkpoint;
+  std::vector<SkippedWeight> *skipped;
+  FileLayout layout;
+  ModuleIndex modules;
+  std::vector<LegacyMark> marks;
+  DeclaredLayers declared;
+};
+} // namespace
+
+Status LayersReader::declareByComfy() {
   auto declarations = readComfyDeclarations(checkpoint);
   if (!declarations.ok())
     return declarations.getStatus();
-  auto marks = findLegacyMarks(checkpoint);
-  if (!marks.ok())
-    return marks.getStatus();
-  ModuleIndex modules;
-  for (const SafetensorsTensor &tensor : file.getTensors())
-    modules[getModule(tensor.name)].push_back(&tensor);
-  for (const auto &[name, declaration] : *declarations)
-    if (!file.find(name + ".weight"))
+  for (auto &[name, declaration] : *declarations) {
+    auto module = modules.find(name);
+    if (module == modules.end() || !checkpoint.find(name + ".weight"))
       return Status(QMM_STATUS_MALFORMED, declaration.source +
                                               ": the file has no tensor " +
                                               quoteName(name + ".weight"));
+    Result<FormatRule> rule = getComfyFormat(declaration);
+    if (!rule.ok())
+      return rule.getStatus();
+    declared.emplace(module->first, DeclaredLayer{std::move(declaration), *rule,
+                                                  getComfyRules()});
+  }
+  return {};
+}
 
-  auto isLegacy = [&](std::string_view module) -> const LegacyMark * {
-    const SafetensorsTensor *weight =
-        file.find(std::string(module) + ".weight");
-    return weight && isFloat8(weight->dtype) && weight->shape.size() == 2
-               ? findMark(*marks, module)
-               : nullptr;
-  };
+Status LayersReader::declareModules() {
+  Status status = declareByComfy();
+  if (!status.ok())
+    return status;
+  auto found = findLegacyMarks(checkpoint);
+  if (!found.ok())
+    return found.getStatus();
+  marks = std::move(*found);
+  // In the files' order, so that the same error always comes first.
+  std::vector<const SafetensorsTensor *> undeclared;
+  for (const SafetensorsTensor *tensor : checkpoint.getTensors()) {
+    std::string_view module = getModule(tensor->name);
+    if (!declared.count(module) && hasQuantizedTensors(modules[module]) &&
+        !findLegacy(module))
+      undeclared.push_back(tensor);
+  }
+  // A config that isn't needed may be of anything.
+  if (undeclared.empty() && layout == FileLayout::Declared)
+    return {};
+  auto family = readConfigFamily(checkpoint);
+  if (!family.ok())
+    return family.getStatus();
+  if (layout != FileLayout::Declared) {
+    std::string by = !declared.empty()
+                         ? declared.begin()->second.declaration.source
+                     : !marks.empty() ? "the mark " + quoteName(marks[0].key)
+                     : *family        ? (*family)->description
+                                      : std::string();
+    if (!by.empty())
+      return Status(QMM_STATUS_INVALID_ARGUMENT,
+                    checkpoint.getName() +
+                        ": --layout is for a checkpoint that declares no "
+                        "format, but this one does: " +
+                        by);
+  } else if (!*family) {
+    return {};
+  }
+  for (const SafetensorsTensor *tensor : undeclared) {
+    std::string_view module = getModule(tensor->name);
+    if (declared.count(module))
+      continue;
+    std::string name(module);
+    Result<DeclaredLayer> layer = *family
+                                      ? (*family)->declare(name)
+                                      : inferLayer(checkpoint, name, layout);
+    if (!layer.ok())
+      return layer.getStatus();
+    std::string weight = name + "." + std::string(layer->family.weight);
+    if (!checkpoint.find(weight))
+      return malformed(checkpoint, *tensor,
+                       "has no tensor " + quoteName(weight) + " beside it");
+    declared.emplace(module, std::move(*layer));
+  }
+  return {};
+}
 
-  std::vector<LinearLayer> layers;
-  for (const SafetensorsTensor &tensor : file.getTensors()) {
-    std::string_view module = getModule(tensor.name);
-    bool isWeight = getLastComponent(tensor.name) == "weight";
-    auto declared = declarations->find(module);
-    const LegacyMark *mark = nullptr;
-    if (declared != declarations->end()) {
-      if (!isWeight)
-        continue;
-      Result<FormatRule> rule = getComfyFormat(declared->second);
-      if (!rule.ok())
-        return rule.getStatus();
-      auto layer = readScaledLayer(checkpoint, modules, declared->first,
-                                   declared->second, *rule, kComfyKeys);
-      if (!layer.ok())
-        return layer.getStatus();
-      layers.push_back(std::move(*layer));
-      continue;
-    }
-    if ((mark = isLegacy(module))) {
-      if (!isWeight)
-        continue;
-      auto layer = readLegacyLayer(checkpoint, modules, *mark, tensor);
-      if (!layer.ok())
-        return layer.getStatus();
-      layers.push_back(std::move(*layer));
-      continue;
-    }
-
-    Status refusal = refuseOtherFamily(checkpoint, modules, tensor);
-    if (!refusal.ok())
-      return refusal;
-    if (!isWeight)
-      continue;
-    bool isFloat = isWideType(tensor.dtype) || tensor.dtype == QMM_DTYPE_F64;
-    if (tensor.shape.size() == 2 && !isFloat)
-      return unsupported(file, tensor,
-                         "found " + describeTensor(tensor) +
-                             ", but nothing declares its format (no "
-                             "comfy_quant tensor, no _quantization_metadata, "
-                             "no scaled_fp8 mark)");
-    std::string reason = whyNotLinear(tensor);
-    if (!reason.empty()) {
-      if (skipped)
-        skipped->push_back({tensor.name, reason});
-      continue;
-    }
-    LinearLayer layer;
-    layer.name = module;
-    layer.n = tensor.shape[0];
-    layer.k = tensor.shape[1];
-    layer.scheme.element = tensor.dtype;
-    layer.expressed = tensor.dtype;
-    layer.weight = tensor.name;
-    Status status = readBias(file, layer);
+Status LayersReader::run() {
+  for (const SafetensorsTensor *tensor : checkpoint.getTensors())
+    modules[getModule(tensor->name)].push_back(tensor);
+  Status status = declareModules();
+  if (!status.ok())
+    return status;
+  for (const SafetensorsTensor *tensor : checkpoint.getTensors()) {
+    status = readTensor(*tensor);
     if (!status.ok())
       return status;
-    layers.push_back(std::move(layer));
   }
-  return layers;
+  return {};
+}
+
+Status LayersReader::readTensor(const SafetensorsTensor &tensor) {
+  std::string_view module = getModule(tensor.name);
+  std::string_view component = getLastComponent(tensor.name);
+  auto it = declared.find(module);
+  if (it != declared.end())
+    return component == it->second.family.weight
+               ? add(readScaledLayer(checkpoint, modules, std::string(module),
+                                     it->second))
+               : Status();
+  if (const LegacyMark *mark = findLegacy(module))
+    return component == "weight"
+               ? add(readLegacyLayer(checkpoint, modules, *mark, tensor))
+               : Status();
+  if (areExpertScales(checkpoint, tensor))
+    return {};
+  auto experts = readExperts(checkpoint, tensor);
+  if (!experts.ok())
+    return experts.getStatus();
+  if (!experts->empty()) {
+    std::move(experts->begin(), experts->end(), std::back_inserter(layers));
+    return {};
+  }
+  return readUndeclared(tensor);
+}
+
+Status LayersReader::readUndeclared(const SafetensorsTensor &tensor) {
+  Status refusal = refuseOtherFamily(checkpoint, modules, tensor);
+  if (!refusal.ok() || getLastComponent(tensor.name) != "weight")
+    return refusal;
+  bool isFloat = isWide(tensor.dtype) || tensor.dtype == QMM_DTYPE_F64;
+  if (tensor.shape.size() == 2 && !isFloat)
+    return refuseUndeclared(checkpoint, tensor);
+  std::string reason = whyNotLinear(tensor);
+  if (!reason.empty()) {
+    if (skipped)
+      skipped->push_back({tensor.name, reason});
+    return {};
+  }
+  LinearLayer layer;
+  layer.name = getModule(tensor.name);
+  layer.n = tensor.shape[0];
+  layer.k = tensor.shape[1];
+  layer.scheme.element = tensor.dtype;
+  layer.expressed = tensor.dtype;
+  layer.weight = tensor.name;
+  Status status = readBias(checkpoint, layer);
+  if (status.ok())
+    layers.push_back(std::move(layer));
+  return status;
+}
+
+Result<std::vector<LinearLayer>>
+qmmrt::readLinearLayers(const Checkpoint &checkpoint,
+                        std::vector<SkippedWeight> *skipped,
+                        FileLayout layout) {
+  LayersReader reader(checkpoint, skipped, layout);
+  Status status = reader.run();
+  if (!status.ok())
+    return status;
+  return std::move(reader.layers);
 }

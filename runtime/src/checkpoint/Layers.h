@@ -18,7 +18,8 @@
 namespace qmmrt {
 
 /// y[m, n] = sum_k x[m, k] * (preQuantScale[k]) * weight[n, k] + bias[n].
-/// Keys name tensors of the checkpoint; "" where the layer has none.
+/// Keys name tensors of the checkpoint, or derive them (DerivedTensors.h) where
+/// a family stores another form; "" where the layer has none.
 struct LinearLayer {
   std::string name;   // the weight's key without ".weight"
   std::string format; // as declared: "nvfp4", ...; "" for an unquantized layer
@@ -57,9 +58,17 @@ struct SkippedWeight {
   std::string key, reason;
 };
 
-/// All linear layers, in the order of their weights in the file:
+/// Whose layout a checkpoint has that declares none.
+enum class FileLayout { Declared, Comfy, ModelOpt, CompressedTensors };
+
+/// All linear layers, in the order of their weights in the files:
 ///  - layers that a ComfyUI declaration (`comfy_quant` tensors, header metadata
 ///    `_quantization_metadata`) or the legacy mark `scaled_fp8` quantizes;
+///  - layers that a config in the checkpoint's folder quantizes: config.json's
+///    `quantization_config` or hf_quant_config.json (docs/checkpoints.md);
+///  - the experts of a stack `X.blocks` or `X_blocks` with its scales
+///  (gpt-oss),
+///    each a layer `X.EXPERT`;
 ///  - unquantized 2-D weights `X.weight` of f32, bf16 or f16.  An embedding
 ///    can't be told from a linear layer: a weight whose module's own name
 ///    contains "embed" (but not "embedder"), "wte" or "wpe" is skipped.
@@ -67,9 +76,12 @@ struct SkippedWeight {
 /// by name; MALFORMED for a contradiction, naming the tensor, what was found
 /// and what was expected.  Scales are scanned: NaN, infinite, negative, and
 /// where that loses the tensor zero, are errors.
+/// `layout` speaks for quantized layers that nothing declares;
+/// INVALID_ARGUMENT when something does.
 Result<std::vector<LinearLayer>>
 readLinearLayers(const Checkpoint &checkpoint,
-                 std::vector<SkippedWeight> *skipped = nullptr);
+                 std::vector<SkippedWeight> *skipped = nullptr,
+                 FileLayout layout = FileLayout::Declared);
 
 } // namespace qmmrt
 

@@ -20,11 +20,12 @@ static constexpr size_t kMaxMarks = 64;
 Result<std::vector<LegacyMark>>
 qmmrt::findLegacyMarks(const Checkpoint &checkpoint) {
   std::vector<LegacyMark> marks;
-  for (const SafetensorsTensor &tensor : checkpoint.getFile().getTensors()) {
+  for (const SafetensorsTensor *it : checkpoint.getTensors()) {
+    const SafetensorsTensor &tensor = *it;
     if (getLastComponent(tensor.name) != "scaled_fp8")
       continue;
     if (marks.size() == kMaxMarks)
-      return malformed(checkpoint.getFile(), tensor,
+      return malformed(checkpoint, tensor,
                        "is one of more than " + std::to_string(kMaxMarks) +
                            " marks, expected one for each part of a model");
     std::string prefix(getModule(tensor.name));
@@ -49,15 +50,19 @@ Result<LinearLayer> qmmrt::readLegacyLayer(const Checkpoint &checkpoint,
                                            const LegacyMark &mark,
                                            const SafetensorsTensor &weight) {
   bool isE5M2 = weight.dtype == QMM_DTYPE_E5M2;
-  Declaration declaration;
+  DeclaredLayer declared;
+  Declaration &declaration = declared.declaration;
   declaration.source = checkpoint.getName() + ": the mark '" + mark.key + "'";
   declaration.format = isE5M2 ? "float8_e5m2" : "float8_e4m3fn";
   declaration.fullPrecision = mark.fullPrecision;
-  FormatRule rule = {"scaled_fp8", isE5M2 ? QMM_DTYPE_E5M2 : QMM_DTYPE_E4M3,
-                     ScaleKind::Any, 0, true};
-  Result<LinearLayer> layer =
-      readScaledLayer(checkpoint, modules, std::string(getModule(weight.name)),
-                      declaration, rule, {"scale_weight", "scale_input"});
+  declared.rule = {"scaled_fp8", isE5M2 ? QMM_DTYPE_E5M2 : QMM_DTYPE_E4M3,
+                   ScaleKind::Any, 0, true};
+  declared.family = getComfyRules();
+  declared.family.weightScale = "scale_weight";
+  declared.family.inputScale = "scale_input";
+  declared.family.unitInputScaleIsNone = true;
+  Result<LinearLayer> layer = readScaledLayer(
+      checkpoint, modules, std::string(getModule(weight.name)), declared);
   if (layer.ok())
     layer->notes.insert(layer->notes.begin(),
                         "legacy file, marked by '" + mark.key + "'");

@@ -11,7 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "checkpoint/Family.h"
-#include "checkpoint/Json.h"
+
+#include <algorithm>
 
 using namespace qmmrt;
 
@@ -46,30 +47,46 @@ static constexpr std::string_view kShared[] = {
     "weight_scale", "weight_scale_2", "input_scale",
     "scale_weight", "scale_input",    "pre_quant_scale"};
 
-static bool endsWith(std::string_view text, std::string_view suffix) {
-  return text.size() >= suffix.size() &&
-         text.substr(text.size() - suffix.size()) == suffix;
+bool qmmrt::hasQuantizedTensors(
+    const std::vector<const SafetensorsTensor *> &module) {
+  return std::any_of(
+      module.begin(), module.end(), [](const SafetensorsTensor *tensor) {
+        std::string_view component = getLastComponent(tensor->name);
+        return std::any_of(std::begin(kOwners), std::end(kOwners),
+                           [&](const KeyOwner &owner) {
+                             return component == owner.component;
+                           }) ||
+               std::find(std::begin(kShared), std::end(kShared), component) !=
+                   std::end(kShared);
+      });
+}
+
+Status qmmrt::refuseUndeclared(const Checkpoint &checkpoint,
+                               const SafetensorsTensor &tensor) {
+  return unsupported(
+      checkpoint, tensor,
+      "found " + describeTensor(tensor) +
+          ", but nothing declares the format of its layer (no comfy_quant "
+          "tensor, no _quantization_metadata, no scaled_fp8 mark, no "
+          "quantization_config in a config.json, no hf_quant_config.json); "
+          "ComfyUI, ModelOpt and compressed-tensors use such keys for "
+          "different "
+          "bytes: say which with --layout=comfy, --layout=modelopt or "
+          "--layout=compressed-tensors");
 }
 
 Status qmmrt::refuseOtherFamily(const Checkpoint &checkpoint,
                                 const ModuleIndex &modules,
                                 const SafetensorsTensor &tensor) {
-  const SafetensorsFile &file = checkpoint.getFile();
   std::string_view component = getLastComponent(tensor.name);
   auto refuse = [&](const std::string &family) {
-    return unsupported(file, tensor,
+    return unsupported(checkpoint, tensor,
                        "is of the family " + family +
                            ", which this version doesn't read");
   };
   for (const KeyOwner &owner : kOwners)
     if (component == owner.component)
       return refuse(owner.family);
-  if (endsWith(component, "blocks") && tensor.dtype == QMM_DTYPE_U8) {
-    std::string scales = tensor.name;
-    scales.replace(scales.size() - 6, 6, "scales");
-    if (file.find(scales))
-      return refuse("gpt-oss (mxfp4 blocks and scales)");
-  }
   for (std::string_view shared : kShared) {
     if (component != shared)
       continue;
@@ -77,20 +94,13 @@ Status qmmrt::refuseOtherFamily(const Checkpoint &checkpoint,
     bool hasWeight = false;
     for (const SafetensorsTensor *sibling : module->second)
       hasWeight = hasWeight || getLastComponent(sibling->name) == "weight";
-    std::string config = checkpoint.describeConfigBeside();
-    if (!config.empty())
-      return refuse(config);
     if (!hasWeight)
       return malformed(
-          file, tensor,
+          checkpoint, tensor,
           "has no tensor " +
               quoteName(std::string(getModule(tensor.name)) + ".weight") +
               " beside it");
-    return unsupported(
-        file, tensor,
-        "nothing declares the format of its layer (no comfy_quant tensor, no "
-        "_quantization_metadata, no scaled_fp8 mark); ComfyUI, ModelOpt and "
-        "compressed-tensors use such keys for different bytes");
+    return refuseUndeclared(checkpoint, tensor);
   }
   return {};
 }

@@ -108,8 +108,9 @@ Result<SafetensorsFile> SafetensorsFile::parse(const void *bytes, size_t size,
 
 void SafetensorsFile::advise(const SafetensorsTensor &tensor,
                              int advice) const {
-  // Bytes that the caller keeps aren't ours to drop.
-  if (mapping.size() == 0 || tensor.bytes == 0)
+  // Bytes that someone else keeps aren't ours to drop.
+  if (tensor.bytes == 0 || tensor.data < mapping.data() ||
+      tensor.data >= mapping.data() + mapping.size())
     return;
   uintptr_t page = uintptr_t(::sysconf(_SC_PAGESIZE));
   uintptr_t begin = reinterpret_cast<uintptr_t>(tensor.data) / page * page;

@@ -63,7 +63,8 @@ public:
   }
 
   /// Says that the tensor is about to be read, or won't be again soon: memory
-  /// stays small on a walk through a large file.  The bytes stay readable.
+  /// stays small on a walk through a large file.  The bytes stay readable; for
+  /// bytes that aren't of this file nothing happens.
   void willNeed(const SafetensorsTensor &tensor) const;
   void doneWith(const SafetensorsTensor &tensor) const;
 

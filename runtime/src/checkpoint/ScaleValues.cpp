@@ -19,19 +19,20 @@
 
 using namespace qmmrt;
 
-Status qmmrt::malformed(const SafetensorsFile &file,
+Status qmmrt::malformed(const Checkpoint &checkpoint,
                         const SafetensorsTensor &tensor,
                         const std::string &text) {
-  return Status(QMM_STATUS_MALFORMED, file.getName() + ": tensor " +
-                                          quoteName(tensor.name) + ": " + text);
+  return Status(QMM_STATUS_MALFORMED, checkpoint.getFileName(tensor) +
+                                          ": tensor " + quoteName(tensor.name) +
+                                          ": " + text);
 }
 
-Status qmmrt::unsupported(const SafetensorsFile &file,
+Status qmmrt::unsupported(const Checkpoint &checkpoint,
                           const SafetensorsTensor &tensor,
                           const std::string &text) {
-  return Status(QMM_STATUS_UNSUPPORTED, file.getName() + ": tensor " +
-                                            quoteName(tensor.name) + ": " +
-                                            text);
+  return Status(QMM_STATUS_UNSUPPORTED,
+                checkpoint.getFileName(tensor) + ": tensor " +
+                    quoteName(tensor.name) + ": " + text);
 }
 
 float qmmrt::readF32(const SafetensorsTensor &tensor, int64_t index) {
@@ -46,24 +47,24 @@ static std::string formatNumber(float value) {
   return text;
 }
 
-static Status describeBad(const SafetensorsFile &file,
+static Status describeBad(const Checkpoint &checkpoint,
                           const SafetensorsTensor &tensor, uint64_t index,
                           const std::string &what, bool zeroAllowed) {
-  return malformed(file, tensor,
+  return malformed(checkpoint, tensor,
                    "element " + std::to_string(index) + " of " +
                        describeTensor(tensor) + " is " + what +
                        ", expected a finite scale " +
                        (zeroAllowed ? "of 0 or more" : "above 0"));
 }
 
-Status qmmrt::checkScaleValues(const SafetensorsFile &file,
+Status qmmrt::checkScaleValues(const Checkpoint &checkpoint,
                                const SafetensorsTensor &tensor,
                                qmm_dtype element, bool zeroAllowed) {
   if (element == QMM_DTYPE_F32) {
     for (uint64_t i = 0; i < tensor.bytes / 4; ++i) {
       float value = readF32(tensor, static_cast<int64_t>(i));
       if (!std::isfinite(value) || value < 0 || (value == 0 && !zeroAllowed))
-        return describeBad(file, tensor, i,
+        return describeBad(checkpoint, tensor, i,
                            std::isnan(value) ? "NaN" : formatNumber(value),
                            zeroAllowed);
     }
@@ -76,12 +77,12 @@ Status qmmrt::checkScaleValues(const SafetensorsFile &file,
     if (code < 0x7F || (isE8M0 && code != 0xFF) || code == 0x80)
       continue;
     bool isNaN = code == 0xFF || code == 0x7F;
-    return describeBad(file, tensor, i, isNaN ? "NaN" : "negative", true);
+    return describeBad(checkpoint, tensor, i, isNaN ? "NaN" : "negative", true);
   }
   return {};
 }
 
-Status qmmrt::checkFinite(const SafetensorsFile &file,
+Status qmmrt::checkFinite(const Checkpoint &checkpoint,
                           const SafetensorsTensor &tensor) {
   // The exponent's bits all ones: infinite or NaN.
   uint64_t size = tensor.dtype == QMM_DTYPE_F32 ? 4 : 2;
@@ -93,7 +94,7 @@ Status qmmrt::checkFinite(const SafetensorsFile &file,
     for (uint64_t byte = 0; byte < size; ++byte)
       bits |= static_cast<uint32_t>(tensor.data[i * size + byte]) << (8 * byte);
     if ((bits & mask) == mask)
-      return malformed(file, tensor,
+      return malformed(checkpoint, tensor,
                        "element " + std::to_string(i) + " of " +
                            describeTensor(tensor) +
                            " is not finite, expected finite factors");

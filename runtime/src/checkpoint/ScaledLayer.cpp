@@ -10,8 +10,9 @@
 // and a layout that say what the bytes are.
 //
 //===----------------------------------------------------------------------===//
+#include "checkpoint/DerivedTensors.h"
 #include "checkpoint/Family.h"
-#include "checkpoint/Json.h"
+#include "numerics/Elements.h"
 
 #include <algorithm>
 
@@ -27,10 +28,9 @@ namespace {
 class ScaledLayerReader {
 public:
   ScaledLayerReader(const Checkpoint &checkpoint, const std::string &name,
-                    const Declaration &declaration, const FormatRule &rule,
-                    const LayerKeys &keys)
-      : file(checkpoint.getFile()), declaration(declaration), rule(rule),
-        keys(keys) {
+                    const DeclaredLayer &declared)
+      : checkpoint(checkpoint), declaration(declared.declaration),
+        rule(declared.rule), family(declared.family) {
     layer.name = name;
     layer.format = declaration.format;
     layer.fullPrecision = declaration.fullPrecision;
@@ -41,11 +41,12 @@ public:
 
 private:
   const SafetensorsTensor *find(std::string_view component) const {
-    return file.find(layer.name + "." + std::string(component));
+    return checkpoint.find(layer.name + "." + std::string(component));
   }
-  bool isPadded() const {
-    return rule.scales == ScaleKind::NVFP4 || rule.scales == ScaleKind::MXFP8;
+  bool hasByteScales() const {
+    return rule.scales == ScaleKind::NVFP4 || rule.scales == ScaleKind::MX;
   }
+  bool isPadded() const { return hasByteScales() && family.tiled; }
   std::string underFormat() const {
     return " under the format " + quoteName(declaration.format);
   }
@@ -53,16 +54,24 @@ private:
   Status readWeight();
   Status readExtents();
   Status readGroup();
-  Status readTiledScales();
+  Status readByteScales();
   Status readF32Scales();
   Status readTensorScale();
   Status readInputScale();
   Status readPreQuantScale();
+  bool isScaleType(qmm_dtype dtype) const {
+    return dtype == QMM_DTYPE_F32 || (family.wideScales && isWide(dtype));
+  }
+  std::string nameScaleTypes() const {
+    return family.wideScales ? "F32, BF16 or F16" : "F32";
+  }
+  Status setFloatScale(const SafetensorsTensor &tensor, bool zeroAllowed,
+                       bool divides, std::string &key) const;
 
-  const SafetensorsFile &file;
+  const Checkpoint &checkpoint;
   const Declaration &declaration;
   const FormatRule &rule;
-  const LayerKeys &keys;
+  const FamilyRules &family;
   const SafetensorsTensor *weight = nullptr;
   const SafetensorsTensor *scale = nullptr;
   int64_t nStorage = 0, kStorage = 0;
@@ -77,13 +86,17 @@ Status ScaledLayerReader::checkComponents(const ModuleIndex &modules) const {
     return {};
   for (const SafetensorsTensor *tensor : it->second) {
     std::string_view component = getLastComponent(tensor->name);
-    if (component == "weight" || component == "bias" ||
+    if (component == family.weight || component == "bias" ||
         component == "comfy_quant" || component == "pre_quant_scale" ||
-        component == "scaled_fp8" || component == keys.weightScale ||
-        component == keys.inputScale ||
-        (component == "weight_scale_2" && rule.scales == ScaleKind::NVFP4))
+        (component == "weight_scalar" &&
+         declaration.format == "hybrid_mxfp8") ||
+        // Of the key and value cache.
+        component == "k_scale" || component == "v_scale" ||
+        component == "scaled_fp8" || component == family.weightScale ||
+        component == family.inputScale ||
+        (component == family.tensorScale && rule.scales == ScaleKind::NVFP4))
       continue;
-    return unsupported(file, *tensor,
+    return unsupported(checkpoint, *tensor,
                        "unknown tensor " + describeTensor(*tensor) +
                            " of a layer" + underFormat());
   }
@@ -91,30 +104,31 @@ Status ScaledLayerReader::checkComponents(const ModuleIndex &modules) const {
 }
 
 Status ScaledLayerReader::readWeight() {
-  weight = find("weight");
+  weight = find(family.weight);
   if (!weight)
-    return Status(QMM_STATUS_MALFORMED, declaration.source +
-                                            ": the file has no tensor " +
-                                            quoteName(layer.name + ".weight"));
+    return Status(QMM_STATUS_MALFORMED,
+                  declaration.source + ": the file has no tensor " +
+                      quoteName(layer.name + "." + std::string(family.weight)));
   layer.weight = weight->name;
   bool packed = rule.element == QMM_DTYPE_E2M1;
   qmm_dtype stored = packed ? QMM_DTYPE_U8 : rule.element;
   if (weight->dtype != stored || weight->shape.size() != 2)
-    return malformed(file, *weight,
+    return malformed(checkpoint, *weight,
                      "found " + describeTensor(*weight) + underFormat() +
                          ", expected " + getSafetensorsDTypeName(stored) +
                          (packed ? " [N, K / 2]" : " [N, K]"));
   nStorage = weight->shape[0];
   kStorage = weight->shape[1];
   if (nStorage == 0 || kStorage == 0)
-    return malformed(file, *weight,
+    return malformed(checkpoint, *weight,
                      "found the empty " + describeTensor(*weight) +
                          underFormat());
   if (packed)
     kStorage *= 2;
   layer.scheme.element = rule.element;
   if (packed)
-    layer.layout.nibbles = QMM_NIBBLES_HI_FIRST;
+    layer.layout.nibbles =
+        family.tiled ? QMM_NIBBLES_HI_FIRST : QMM_NIBBLES_LO_FIRST;
   return {};
 }
 
@@ -141,7 +155,7 @@ Status ScaledLayerReader::readExtents() {
   };
   if (!fits(nStorage, layer.n) || !fits(kStorage, layer.k))
     return malformed(
-        file, *weight,
+        checkpoint, *weight,
         "found " + describeTensor(*weight) + underFormat() + ", storing " +
             std::to_string(nStorage) + " x " + std::to_string(kStorage) +
             " elements; " + origin + " asks for " + std::to_string(layer.n) +
@@ -166,13 +180,13 @@ Status ScaledLayerReader::readGroup() {
     return {};
   }
   group = declaration.groupSize.value_or(rule.defaultGroup);
-  if (isPadded() && group != rule.defaultGroup)
+  if (hasByteScales() && group != rule.defaultGroup)
     return Status(QMM_STATUS_UNSUPPORTED,
                   declaration.source + ": the group_size is " +
                       std::to_string(group) + underFormat() + ", expected " +
                       std::to_string(rule.defaultGroup));
-  if (isPadded() && kStorage % group)
-    return malformed(file, *weight,
+  if (hasByteScales() && kStorage % group)
+    return malformed(checkpoint, *weight,
                      "K is " + std::to_string(kStorage) + " in " +
                          describeTensor(*weight) + underFormat() +
                          ", expected a multiple of the block " +
@@ -180,27 +194,29 @@ Status ScaledLayerReader::readGroup() {
   return {};
 }
 
-/// nvfp4 and mxfp8: one byte a block, as tensor cores want them.
-Status ScaledLayerReader::readTiledScales() {
+/// NVFP4 and MX: one byte a block, as tensor cores want them or row by row.
+Status ScaledLayerReader::readByteScales() {
   bool isNVFP4 = rule.scales == ScaleKind::NVFP4;
   qmm_dtype element = isNVFP4 ? QMM_DTYPE_E4M3 : QMM_DTYPE_E8M0;
   Shape linear = {nStorage, kStorage / group};
   Shape tiled = {roundUp(nStorage, 128), roundUp(linear[1], 4)};
+  const Shape &expected = family.tiled ? tiled : linear;
   if ((scale->dtype != element && scale->dtype != QMM_DTYPE_U8) ||
-      scale->shape != tiled)
+      scale->shape != expected)
     return malformed(
-        file, *scale,
+        checkpoint, *scale,
         "found " + describeTensor(*scale) +
             (scale->shape == linear ? " (unpadded, so not in tiles)" : "") +
             underFormat() + ", expected " + getSafetensorsDTypeName(element) +
-            " or U8 " + describeShape(tiled) + " for the weight " +
+            " or U8 " + describeShape(expected) + " for the weight " +
             describeTensor(*weight));
   layer.scheme.scale = element;
   layer.scheme.block_outer = 1;
   layer.scheme.block_k = group;
   layer.scheme.has_tensor_scale = isNVFP4;
-  layer.layout.scales = QMM_SCALES_TILED_128X4;
-  return checkScaleValues(file, *scale, element, /*zeroAllowed=*/true);
+  layer.layout.scales =
+      family.tiled ? QMM_SCALES_TILED_128X4 : QMM_SCALES_LINEAR;
+  return checkScaleValues(checkpoint, *scale, element, /*zeroAllowed=*/true);
 }
 
 /// fp8 and int8: f32 for the tensor, for each row, or for each square block.
@@ -239,22 +255,28 @@ Status ScaledLayerReader::readF32Scales() {
                                       : " (per_row is false)");
     break;
   default:
-    found = isGrid ? Grid : isScalar ? Tensor : isRow ? Row : Unknown;
+    found = isGrid                                                    ? Grid
+            : rule.scales == ScaleKind::Block && !family.trustsShapes ? Unknown
+            : isScalar                                                ? Tensor
+            : isRow                                                   ? Row
+                                                                      : Unknown;
     expected =
         "one value a block" +
         (group ? " of " + std::to_string(group) + " x " + std::to_string(group)
                : std::string()) +
-        ", one a row, or one";
+        (rule.scales == ScaleKind::Block && !family.trustsShapes
+             ? ""
+             : ", one a row, or one");
     if (rule.scales == ScaleKind::Block && layer.k % group)
       expected += " (K = " + std::to_string(layer.k) +
                   " isn't a multiple of the block)";
     break;
   }
-  if (scale->dtype != QMM_DTYPE_F32 || found == Unknown)
-    return malformed(file, *scale,
+  if (!isScaleType(scale->dtype) || found == Unknown)
+    return malformed(checkpoint, *scale,
                      "found " + describeTensor(*scale) + underFormat() +
-                         ", expected F32: " + expected + ", for the weight " +
-                         describeTensor(*weight));
+                         ", expected " + nameScaleTypes() + ": " + expected +
+                         ", for the weight " + describeTensor(*weight));
   if (rule.scales == ScaleKind::Block && found != Grid)
     layer.notes.push_back("the label " + quoteName(declaration.format) +
                           " is over scales of shape " + describeShape(shape) +
@@ -265,25 +287,50 @@ Status ScaledLayerReader::readF32Scales() {
   layer.layout.scales = QMM_SCALES_LINEAR;
   // A zero scale for the whole tensor loses all of it; a zero row or block is
   // how some quantizers write zeros.
-  return checkScaleValues(file, *scale, QMM_DTYPE_F32, found != Tensor);
+  return setFloatScale(*scale, found != Tensor, /*divides=*/false,
+                       layer.weightScale);
+}
+
+/// The key under which a float scale is an f32 factor; every value is checked.
+Status ScaledLayerReader::setFloatScale(const SafetensorsTensor &tensor,
+                                        bool zeroAllowed, bool divides,
+                                        std::string &key) const {
+  key = tensor.name;
+  const SafetensorsTensor *values = &tensor;
+  if (tensor.dtype != QMM_DTYPE_F32)
+    values = checkpoint.find(getF32Key(tensor.name));
+  Status status =
+      checkScaleValues(checkpoint, *values, QMM_DTYPE_F32, zeroAllowed);
+  if (!status.ok())
+    return status;
+  if (divides) {
+    key = getReciprocalKey(tensor.name);
+    // A subnormal divisor has no finite reciprocal.
+    return checkScaleValues(checkpoint, *checkpoint.find(key), QMM_DTYPE_F32,
+                            /*zeroAllowed=*/false);
+  }
+  if (tensor.dtype != QMM_DTYPE_F32)
+    key = getF32Key(tensor.name);
+  return {};
 }
 
 /// nvfp4's second factor.  Zero is what quantizers write for a zero weight.
 Status ScaledLayerReader::readTensorScale() {
   if (rule.scales != ScaleKind::NVFP4)
     return {};
-  const SafetensorsTensor *tensor = find("weight_scale_2");
+  const SafetensorsTensor *tensor = find(family.tensorScale);
   if (!tensor)
-    return malformed(file, *weight,
-                     "the file has no tensor " +
-                         quoteName(layer.name + ".weight_scale_2") +
-                         ", expected one" + underFormat());
-  if (tensor->dtype != QMM_DTYPE_F32 || tensor->getNumElements() != 1)
-    return malformed(file, *tensor,
+    return malformed(
+        checkpoint, *weight,
+        "the file has no tensor " +
+            quoteName(layer.name + "." + std::string(family.tensorScale)) +
+            ", expected one" + underFormat());
+  if (!isScaleType(tensor->dtype) || tensor->getNumElements() != 1)
+    return malformed(checkpoint, *tensor,
                      "found " + describeTensor(*tensor) + underFormat() +
-                         ", expected one F32 value");
-  layer.tensorScale = tensor->name;
-  bool isZero = readF32(*tensor, 0) == 0;
+                         ", expected one " + nameScaleTypes() + " value");
+  bool isZero = !family.divides && tensor->dtype == QMM_DTYPE_F32 &&
+                readF32(*tensor, 0) == 0;
   if (isZero) {
     bool codesZero =
         std::all_of(weight->data, weight->data + weight->bytes,
@@ -292,31 +339,37 @@ Status ScaledLayerReader::readTensorScale() {
         std::all_of(scale->data, scale->data + scale->bytes,
                     [](uint8_t code) { return (code & 0x7F) == 0; });
     if (!codesZero && !scalesZero)
-      return malformed(file, *tensor,
+      return malformed(checkpoint, *tensor,
                        "is 0 over a weight that isn't all zero, expected a "
                        "finite scale above 0");
     layer.notes.push_back("the weight is all zero");
   }
-  return checkScaleValues(file, *tensor, QMM_DTYPE_F32, isZero);
+  return setFloatScale(*tensor, isZero, family.divides, layer.tensorScale);
 }
 
 Status ScaledLayerReader::readInputScale() {
-  const SafetensorsTensor *tensor = find(keys.inputScale);
+  const SafetensorsTensor *tensor = find(family.inputScale);
+  if (!tensor && declaration.needsInputScale)
+    return malformed(
+        checkpoint, *weight,
+        "the file has no tensor " +
+            quoteName(layer.name + "." + std::string(family.inputScale)) +
+            ", expected one: its activations are declared static");
   if (!tensor)
     return {};
-  if (tensor->dtype != QMM_DTYPE_F32)
-    return malformed(file, *tensor,
-                     "found " + describeTensor(*tensor) + ", expected F32");
+  if (!isScaleType(tensor->dtype))
+    return malformed(checkpoint, *tensor,
+                     "found " + describeTensor(*tensor) + ", expected " +
+                         nameScaleTypes());
+  std::string key;
   Status status =
-      checkScaleValues(file, *tensor, QMM_DTYPE_F32, /*zeroAllowed=*/false);
+      setFloatScale(*tensor, /*zeroAllowed=*/false, family.divides, key);
   if (!status.ok())
     return status;
   int64_t count = tensor->getNumElements();
-  bool allOne = true;
-  for (int64_t i = 0; i < count; ++i)
-    allOne = allOne && readF32(*tensor, i) == 1.0f;
-  // Legacy files write 1 where they measured nothing.
-  bool isPlaceholder = allOne && rule.scales == ScaleKind::Any;
+  bool isPlaceholder = family.unitInputScaleIsNone;
+  for (int64_t i = 0; i < count && isPlaceholder; ++i)
+    isPlaceholder = readF32(*tensor, i) == 1.0f;
   bool staticallyScaled = rule.usesInputScale &&
                           layer.scheme.block_outer == 0 &&
                           layer.scheme.scale == QMM_DTYPE_F32;
@@ -324,17 +377,17 @@ Status ScaledLayerReader::readInputScale() {
     staticallyScaled = true;
   if (isPlaceholder || !staticallyScaled) {
     layer.notes.push_back(
-        std::string(keys.inputScale) + " " + describeShape(tensor->shape) +
+        std::string(family.inputScale) + " " + describeShape(tensor->shape) +
         (isPlaceholder ? " = 1 is a placeholder"
                        : " isn't used: this format's activations have no "
                          "static scale of the whole tensor"));
     return {};
   }
   if (count != 1)
-    return malformed(file, *tensor,
+    return malformed(checkpoint, *tensor,
                      "found " + describeTensor(*tensor) + underFormat() +
-                         ", expected one F32 value");
-  layer.inputScale = tensor->name;
+                         ", expected one " + nameScaleTypes() + " value");
+  layer.inputScale = key;
   return {};
 }
 
@@ -346,14 +399,14 @@ Status ScaledLayerReader::readPreQuantScale() {
                 tensor->dtype == QMM_DTYPE_BF16 ||
                 tensor->dtype == QMM_DTYPE_F16;
   if (!isWide || tensor->shape != Shape{layer.k})
-    return malformed(file, *tensor,
+    return malformed(checkpoint, *tensor,
                      "found " + describeTensor(*tensor) +
                          ", expected F32, BF16 or F16 " +
                          describeShape({layer.k}) +
                          ", one factor for each "
                          "element of K");
   layer.preQuantScale = tensor->name;
-  return checkFinite(file, *tensor);
+  return checkFinite(checkpoint, *tensor);
 }
 
 Status ScaledLayerReader::run(const ModuleIndex &modules) {
@@ -371,15 +424,15 @@ Status ScaledLayerReader::run(const ModuleIndex &modules) {
     return Status(QMM_STATUS_UNSUPPORTED,
                   declaration.source + ": the field 'per_row' is unknown" +
                       underFormat());
-  scale = find(keys.weightScale);
+  scale = find(family.weightScale);
   if (!scale)
     return malformed(
-        file, *weight,
+        checkpoint, *weight,
         "the file has no tensor " +
-            quoteName(layer.name + "." + std::string(keys.weightScale)) +
+            quoteName(layer.name + "." + std::string(family.weightScale)) +
             ", expected one" + underFormat());
   layer.weightScale = scale->name;
-  status = isPadded() ? readTiledScales() : readF32Scales();
+  status = hasByteScales() ? readByteScales() : readF32Scales();
   if (!status.ok())
     return status;
   for (auto step :
@@ -389,21 +442,25 @@ Status ScaledLayerReader::run(const ModuleIndex &modules) {
     if (!status.ok())
       return status;
   }
-  status = readBias(file, layer);
+  if (find("weight_scalar"))
+    layer.notes.push_back(
+        "weight_scalar, one scale in place of all blocks' for "
+        "hardware without block scales, isn't used");
+  status = readBias(checkpoint, layer);
   if (!status.ok())
     return status;
   if (declaration.origDtype != QMM_DTYPE_NONE)
     layer.expressed = declaration.origDtype;
   else if (!layer.bias.empty())
-    layer.expressed = file.find(layer.bias)->dtype;
+    layer.expressed = checkpoint.find(layer.bias)->dtype;
   return {};
 }
 
-Result<LinearLayer>
-qmmrt::readScaledLayer(const Checkpoint &checkpoint, const ModuleIndex &modules,
-                       const std::string &name, const Declaration &declaration,
-                       const FormatRule &rule, const LayerKeys &keys) {
-  ScaledLayerReader reader(checkpoint, name, declaration, rule, keys);
+Result<LinearLayer> qmmrt::readScaledLayer(const Checkpoint &checkpoint,
+                                           const ModuleIndex &modules,
+                                           const std::string &name,
+                                           const DeclaredLayer &declared) {
+  ScaledLayerReader reader(checkpoint, name, declared);
   Status status = reader.run(modules);
   if (!status.ok())
     return status;

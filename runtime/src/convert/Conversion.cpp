@@ -34,24 +34,15 @@ struct Conversion::Lane {
       : pool(createThreadPool(threads)), converter(*pool, options) {}
 };
 
-static std::string getShardPath(const std::string &path, size_t shard,
-                                size_t count) {
-  if (count == 1)
-    return path;
-  constexpr std::string_view kEnding = ".safetensors";
-  std::string stem = path, ending;
-  if (path.size() > kEnding.size() &&
-      path.compare(path.size() - kEnding.size(), kEnding.size(), kEnding) ==
-          0) {
-    stem.resize(path.size() - kEnding.size());
-    ending = kEnding;
-  }
-  char number[48];
-  std::snprintf(number, sizeof(number), "-%05zu-of-%05zu", shard + 1, count);
-  return stem + number + ending;
+/// The files whose tensors these are know which pages.
+template <typename Advice>
+static void advise(const Checkpoint &checkpoint,
+                   const SafetensorsTensor &tensor, Advice advice) {
+  for (const SafetensorsFile &file : checkpoint.getFiles())
+    (file.*advice)(tensor);
 }
 
-Status Conversion::declare(const std::string &path) {
+Status Conversion::declare() {
   shards = std::vector<SafetensorsStream>(numShards);
   std::vector<std::string> quantized(numShards); // layers' JSON, by shard
   std::map<std::string, size_t> shardOfLayer;
@@ -76,8 +67,8 @@ Status Conversion::declare(const std::string &path) {
             !status.ok())
           return status;
     if (item.inputScale)
-      if (Status status =
-              shard.declare(item.storage.inputScale, QMM_DTYPE_F32, {});
+      if (Status status = shard.declare(item.storage.inputScale, QMM_DTYPE_F32,
+                                        item.storage.inputScaleShape);
           !status.ok())
         return status;
     if (!item.storage.declaration.empty())
@@ -92,17 +83,17 @@ Status Conversion::declare(const std::string &path) {
     text += (text.empty() ? "" : ", ") + quoteJson(name) + ": " + declaration;
   }
   for (size_t i = 0; i < numShards; ++i) {
-    for (const auto &[key, value] : file.getMetadata())
-      if (key != kQuantizationMetadata)
-        shards[i].setMetadata(key, value);
+    for (const SafetensorsFile &file : checkpoint.getFiles())
+      for (const auto &[key, value] : file.getMetadata())
+        if (key != kQuantizationMetadata)
+          shards[i].setMetadata(key, value);
     if (!quantized[i].empty())
       shards[i].setMetadata(kQuantizationMetadata,
                             "{\"format_version\": \"1.0\", \"layers\": {" +
                                 quantized[i] + "}}");
   }
   for (size_t i = 0; i < numShards; ++i) {
-    files.push_back(getShardPath(path, i, numShards));
-    if (Status status = shards[i].open(files.back()); !status.ok())
+    if (Status status = shards[i].open(files[i]); !status.ok())
       return status;
   }
   return {};
@@ -116,7 +107,7 @@ Status Conversion::runItem(Lane &lane, const Item &item) {
       part.data = item.copy->data + at;
       part.bytes = std::min(kCopyBytes, item.copy->bytes - at);
       Status status = shard.write(part.name, at, part.data, part.bytes);
-      file.doneWith(part);
+      advise(checkpoint, part, &SafetensorsFile::doneWith);
       if (!status.ok())
         return status;
     }
@@ -124,11 +115,11 @@ Status Conversion::runItem(Lane &lane, const Item &item) {
   }
   const LinearLayer &layer = layers[item.layer];
   LayerReport &report = reports[item.layer];
-  const SafetensorsTensor &weight = *file.find(layer.weight);
-  file.willNeed(weight);
+  const SafetensorsTensor &weight = *checkpoint.find(layer.weight);
+  advise(checkpoint, weight, &SafetensorsFile::willNeed);
   Result<WeightConverter::Output> output =
-      lane.converter.convert(file, layer, item.storage);
-  file.doneWith(weight);
+      lane.converter.convert(checkpoint, layer, item.storage);
+  advise(checkpoint, weight, &SafetensorsFile::doneWith);
   if (!output.ok())
     return output.getStatus();
   if (options.weights.measure)
@@ -141,6 +132,8 @@ Status Conversion::runItem(Lane &lane, const Item &item) {
   };
   const LayerStorage &storage = item.storage;
   float inputScale = item.inputScale.value_or(0);
+  if (storage.isReciprocal && item.inputScale)
+    inputScale = 1 / inputScale;
   std::string marker = layer.name + ".comfy_quant", none;
   for (const Part &part :
        {Part{storage.weight.name, output->weight, storage.weight.bytes},
@@ -179,13 +172,18 @@ static std::string buildIndex(const std::vector<SafetensorsStream> &shards,
   return text + "\n  }\n}\n";
 }
 
-Status Conversion::run(const std::string &path,
-                       FunctionRef<void(const Progress &)> progress,
+static Status writeText(const std::string &path, const std::string &text) {
+  AtomicFile file;
+  if (Status status = file.open(path); !status.ok())
+    return status;
+  if (Status status = file.write(text.data(), text.size()); !status.ok())
+    return status;
+  return file.commit();
+}
+
+Status Conversion::run(FunctionRef<void(const Progress &)> progress,
                        const std::atomic<bool> &cancel) {
-  Result<SourceGuard> guard = SourceGuard::watch(file.getName());
-  if (!guard.ok())
-    return guard.getStatus();
-  if (Status status = declare(path); !status.ok())
+  if (Status status = declare(); !status.ok())
     return status;
 
   unsigned threads = createThreadPool(options.threads)->getNumWorkers();
@@ -224,26 +222,21 @@ Status Conversion::run(const std::string &path,
   for (std::thread &lane : lanes)
     lane.join();
   if (failure.ok() && cancel)
-    failure =
-        Status(QMM_STATUS_IO, path + ": interrupted: nothing was written");
-  if (failure.ok())
-    failure = guard->check();
+    failure = Status(QMM_STATUS_IO,
+                     files.front() + ": interrupted: nothing was written");
+  for (const SourceGuard &guard : guards)
+    if (failure.ok())
+      failure = guard.check();
   if (!failure.ok()) {
-    shards.clear();
-    files.clear();
+    shards.clear(); // and their temporary files with them
     return failure;
   }
   for (SafetensorsStream &shard : shards)
     if (Status status = shard.commit(); !status.ok())
       return status;
-  if (numShards == 1)
-    return {};
-  AtomicFile index;
-  std::string text = buildIndex(shards, files);
-  files.push_back(path + ".index.json");
-  if (Status status = index.open(files.back()); !status.ok())
-    return status;
-  if (Status status = index.write(text.data(), text.size()); !status.ok())
-    return status;
-  return index.commit();
+  if (numShards > 1)
+    if (Status status = writeText(files[numShards], buildIndex(shards, files));
+        !status.ok())
+      return status;
+  return configPath.empty() ? Status() : writeText(configPath, configText);
 }

@@ -27,6 +27,7 @@ struct ConversionOptions {
   Selection selection;
   /// Also names of embeddings may be converted.
   bool embeddings = false;
+  OutputLayout layout = OutputLayout::Comfy;
   WeightOptions weights;
   /// With selection.choosesScheme: the least SQNR of a weight, in dB.
   double errorBudget = 0;
@@ -52,65 +53,6 @@ struct Progress {
   const std::string &tensor; // the last one done
 };
 
-class Conversion {
-public:
-  Conversion(const Checkpoint &checkpoint, ConversionOptions options);
-
-  /// Decides for each layer and sizes the output.
-  Status plan();
-
-  /// Writes `path`, or its shards and `path`.index.json.  Nothing appears
-  /// before all of it is written, and nothing is left of a failed run.
-  /// `progress` is called by one thread at a time; a true `*cancel` ends it.
-  Status run(const std::string &path,
-             FunctionRef<void(const Progress &)> progress,
-             const std::atomic<bool> &cancel);
-
-  const std::vector<LayerReport> &getReports() const { return reports; }
-  const std::vector<SkippedWeight> &getSkipped() const { return skipped; }
-  uint64_t getBytesIn() const { return bytesIn; }
-  uint64_t getBytesOut() const { return bytesOut; }
-  /// Of run(): what exists now.
-  const std::vector<std::string> &getFiles() const { return files; }
-
-private:
-  struct Item; // one layer to convert, or one tensor to copy
-  struct Lane;
-
-  Status planLayer(const LinearLayer &layer, const Decision &decision,
-                   LayerReport &report);
-  Status chooseScheme(const LinearLayer &layer, LayerReport &report,
-                      std::optional<Target> &target);
-  Status planStorage(const LinearLayer &layer, const qmm_scheme &scheme,
-                     LayerReport &report);
-  void keepInputScale(const LinearLayer &layer, Item &item);
-  void planShards();
-  Status readDeclarations();
-  Status declare(const std::string &path);
-  Status runItem(Lane &lane, const Item &item);
-  bool isLegacy(const LinearLayer &layer) const;
-
-  const Checkpoint &checkpoint;
-  const SafetensorsFile &file;
-  ConversionOptions options;
-  std::unique_ptr<Executor> planExecutor;
-  std::vector<LinearLayer> layers;
-  std::vector<SkippedWeight> skipped;
-  std::vector<LayerReport> reports; // of each layer
-  std::vector<Item> items;
-  std::set<std::string, std::less<>> replaced;     // source tensors not copied
-  std::map<std::string, std::string> declarations; // of layers in the output
-  /// JSON of the source's `_quantization_metadata`, by layer.
-  std::map<std::string, std::string> sourceMetadata;
-  std::vector<SafetensorsStream> shards;
-  std::vector<std::string> files;
-  uint64_t bytesIn = 0, bytesOut = 0;
-  size_t numShards = 1;
-
-public:
-  ~Conversion();
-};
-
 /// Has a file changed since?  Its size, time and identity.
 class SourceGuard {
 public:
@@ -124,6 +66,68 @@ private:
   std::string path;
   uint64_t device = 0, inode = 0, size = 0;
   int64_t seconds = 0, nanoseconds = 0;
+};
+
+class Conversion {
+public:
+  Conversion(const Checkpoint &checkpoint, ConversionOptions options);
+  ~Conversion();
+
+  /// Decides for each layer and sizes the output, which goes to `path`, or to
+  /// its shards and `path`.index.json.
+  Status plan(const std::string &path);
+
+  /// Nothing appears before all of it is written, and nothing is left of a
+  /// failed run.
+  /// `progress` is called by one thread at a time; a true `*cancel` ends it.
+  Status run(FunctionRef<void(const Progress &)> progress,
+             const std::atomic<bool> &cancel);
+
+  const std::vector<LayerReport> &getReports() const { return reports; }
+  const std::vector<SkippedWeight> &getSkipped() const { return skipped; }
+  uint64_t getBytesIn() const { return bytesIn; }
+  uint64_t getBytesOut() const { return bytesOut; }
+  /// What run() writes.
+  const std::vector<std::string> &getFiles() const { return files; }
+
+private:
+  struct Item; // one layer to convert, or one tensor to copy
+  struct Lane;
+
+  Status planLayer(const LinearLayer &layer, const Decision &decision,
+                   LayerReport &report);
+  Status chooseScheme(const LinearLayer &layer, LayerReport &report,
+                      std::optional<Target> &target);
+  Status planStorage(const LinearLayer &layer, const qmm_scheme &scheme,
+                     LayerReport &report);
+  void keepInputScale(const LinearLayer &layer, Item &item);
+  Status planShards(const std::string &path);
+  Status planConfig(const std::string &path);
+  Status readDeclarations();
+  Status declare();
+  Status runItem(Lane &lane, const Item &item);
+  /// Quantized, and not as the output's family has it?
+  bool isOfOtherFamily(const LinearLayer &layer) const;
+  /// Not by a declaration of ComfyUI's?
+  bool isUndeclared(const LinearLayer &layer) const;
+
+  const Checkpoint &checkpoint;
+  ConversionOptions options;
+  std::unique_ptr<Executor> planExecutor;
+  std::vector<LinearLayer> layers;
+  std::vector<SkippedWeight> skipped;
+  std::vector<LayerReport> reports; // of each layer
+  std::vector<Item> items;
+  std::set<std::string, std::less<>> replaced;     // source tensors not copied
+  std::map<std::string, std::string> declarations; // of layers in the output
+  /// JSON of the source's `_quantization_metadata`, by layer.
+  std::map<std::string, std::string> sourceMetadata;
+  std::vector<SafetensorsStream> shards;
+  std::vector<std::string> files;
+  std::string configPath, configText; // "": none
+  uint64_t bytesIn = 0, bytesOut = 0;
+  std::vector<SourceGuard> guards; // of each file
+  size_t numShards = 1;
 };
 
 } // namespace qmmrt

@@ -10,8 +10,11 @@
 // order: a file that isn't in memory is read once, from front to back.
 //
 //===----------------------------------------------------------------------===//
+#include "checkpoint/DerivedTensors.h"
 #include "checkpoint/Family.h"
 #include "checkpoint/Json.h"
+#include "checkpoint/MappedFile.h"
+#include "convert/FamilyConfig.h"
 #include "convert/Items.h"
 #include "numerics/Elements.h"
 #include "numerics/Layouts.h"
@@ -19,8 +22,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <unistd.h>
 
 using namespace qmmrt;
+
+/// The key of the tensor that holds the bytes.
+static std::string_view getBaseKey(std::string_view key) {
+  std::optional<Derivation> derivation = parseDerivedKey(key);
+  return derivation ? derivation->base : key;
+}
 
 // What families keep beside a weight that a new scheme makes meaningless.
 static constexpr const char *kReplaced[] = {
@@ -36,37 +46,43 @@ uint64_t Conversion::Item::getBytesOut() const {
 }
 
 Conversion::Conversion(const Checkpoint &checkpoint, ConversionOptions given)
-    : checkpoint(checkpoint), file(checkpoint.getFile()),
-      options(std::move(given)) {}
+    : checkpoint(checkpoint), options(std::move(given)) {}
 
 Conversion::~Conversion() = default;
 
-bool Conversion::isLegacy(const LinearLayer &layer) const {
-  return !isWide(layer.scheme) && !file.find(layer.name + ".comfy_quant") &&
+bool Conversion::isUndeclared(const LinearLayer &layer) const {
+  return !checkpoint.find(layer.name + ".comfy_quant") &&
          !sourceMetadata.count(layer.name);
+}
+
+bool Conversion::isOfOtherFamily(const LinearLayer &layer) const {
+  return !isWide(layer.scheme) &&
+         (options.layout != OutputLayout::Comfy || isUndeclared(layer));
 }
 
 Status Conversion::readDeclarations() {
   constexpr unsigned kMaxDepth = 8;
-  auto text = file.getMetadata().find(kQuantizationMetadata);
-  if (text == file.getMetadata().end())
-    return {};
-  Result<JsonValue> document = parseJson(text->second, kMaxDepth);
-  if (!document.ok())
-    return document.getStatus();
-  if (const JsonValue *found = document->find("layers"))
-    for (const JsonMember &layer : found->members)
-      sourceMetadata.emplace(layer.key, dumpJson(layer.value));
+  for (const SafetensorsFile &file : checkpoint.getFiles()) {
+    auto text = file.getMetadata().find(kQuantizationMetadata);
+    if (text == file.getMetadata().end())
+      continue;
+    Result<JsonValue> document = parseJson(text->second, kMaxDepth);
+    if (!document.ok())
+      return document.getStatus();
+    if (const JsonValue *found = document->find("layers"))
+      for (const JsonMember &layer : found->members)
+        sourceMetadata.emplace(layer.key, dumpJson(layer.value));
+  }
   return {};
 }
 
-static uint64_t getSourceBytes(const SafetensorsFile &file,
+static uint64_t getSourceBytes(const Checkpoint &checkpoint,
                                const LinearLayer &layer) {
   uint64_t bytes = 0;
   for (const std::string *key :
        {&layer.weight, &layer.weightScale, &layer.tensorScale})
     if (!key->empty())
-      bytes += file.find(*key)->bytes;
+      bytes += checkpoint.find(*key)->bytes;
   return bytes;
 }
 
@@ -88,9 +104,10 @@ Status Conversion::chooseScheme(const LinearLayer &layer, LayerReport &report,
     Result<Target> parsed = parseTarget(name, 0);
     if (!parsed.ok())
       return parsed.getStatus();
-    Result<LayerStorage> storage = getComfyStorage(layer, parsed->scheme);
+    Result<LayerStorage> storage =
+        getStorage(layer, parsed->scheme, options.layout);
     if (!storage.ok())
-      return storage.getStatus();
+      continue; // the layout has no form of it for this layer
     if (storage->getBytes() < report.bytesIn)
       candidates.push_back({*parsed, *storage});
   }
@@ -104,7 +121,7 @@ Status Conversion::chooseScheme(const LinearLayer &layer, LayerReport &report,
   std::string budget = formatDecibel(options.errorBudget);
   for (const Candidate &candidate : candidates) {
     Result<WeightConverter::Output> output =
-        converter.convert(file, layer, candidate.storage);
+        converter.convert(checkpoint, layer, candidate.storage);
     if (!output.ok())
       return output.getStatus();
     if (!report.reason.empty())
@@ -134,7 +151,7 @@ Status Conversion::planStorage(const LinearLayer &layer,
     report.reason += std::to_string(layer.n) + " x " + std::to_string(layer.k) +
                      " isn't whole blocks: a scale for each row";
   }
-  Result<LayerStorage> storage = getComfyStorage(layer, wanted);
+  Result<LayerStorage> storage = getStorage(layer, wanted, options.layout);
   if (!storage.ok())
     return storage.getStatus();
   Item &item = items.emplace_back();
@@ -155,13 +172,13 @@ Status Conversion::planStorage(const LinearLayer &layer,
   for (const std::string *key : {&layer.weight, &layer.weightScale,
                                  &layer.tensorScale, &layer.inputScale})
     if (!key->empty())
-      replaced.insert(*key);
+      replaced.insert(std::string(getBaseKey(*key)));
   return {};
 }
 
 void Conversion::keepInputScale(const LinearLayer &layer, Item &item) {
   if (item.storage.inputRange != 0 && !item.inputScale)
-    item.inputScale = readF32(*file.find(layer.inputScale), 0);
+    item.inputScale = readF32(*checkpoint.find(layer.inputScale), 0);
 }
 
 Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
@@ -170,7 +187,7 @@ Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
   report.n = layer.n;
   report.k = layer.k;
   report.from = nameScheme(layer.scheme);
-  report.bytesIn = report.bytesOut = getSourceBytes(file, layer);
+  report.bytesIn = report.bytesOut = getSourceBytes(checkpoint, layer);
   report.reason = decision.reason;
   std::optional<Target> target = decision.target;
   if (decision.choose)
@@ -194,11 +211,11 @@ Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
   if (wasWide)
     return {};
   // A layer that stays in its scheme may have to leave its family.
-  if (isLegacy(layer)) {
+  if (isOfOtherFamily(layer)) {
     if (Status status = planStorage(layer, layer.scheme, report); !status.ok())
       return status;
     report.reason += report.reason.empty() ? "" : "; ";
-    report.reason += "stored as ComfyUI does, no value changed";
+    report.reason += "stored otherwise, no value changed";
     if (!layer.inputScale.empty())
       keepInputScale(layer, items.back());
     return {};
@@ -207,14 +224,15 @@ Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
   if (known != sourceMetadata.end()) {
     declarations[layer.name] = known->second;
   } else {
-    const SafetensorsTensor *marker = file.find(layer.name + ".comfy_quant");
+    const SafetensorsTensor *marker =
+        checkpoint.find(layer.name + ".comfy_quant");
     declarations[layer.name].assign(
         reinterpret_cast<const char *>(marker->data), marker->bytes);
   }
   return {};
 }
 
-Status Conversion::plan() {
+Status Conversion::plan(const std::string &path) {
   Result<std::vector<LinearLayer>> found =
       readLinearLayers(checkpoint, &skipped);
   if (!found.ok())
@@ -225,7 +243,7 @@ Status Conversion::plan() {
   if (options.embeddings) {
     // Two dimensions and a name: what readLinearLayers left out by its name.
     for (const SkippedWeight &weight : skipped) {
-      const SafetensorsTensor *tensor = file.find(weight.key);
+      const SafetensorsTensor *tensor = checkpoint.find(weight.key);
       if (tensor->shape.size() != 2 || tensor->getNumElements() == 0 ||
           !isWide(tensor->dtype) || getModule(weight.key).empty())
         continue;
@@ -260,28 +278,49 @@ Status Conversion::plan() {
       return status;
   planExecutor.reset();
 
-  bool anyLegacy =
-      std::any_of(layers.begin(), layers.end(),
-                  [&](const LinearLayer &layer) { return isLegacy(layer); });
-  for (const SafetensorsTensor &tensor : file.getTensors()) {
-    bool isMark = anyLegacy && getLastComponent(tensor.name) == "scaled_fp8";
-    if (isMark || replaced.count(tensor.name))
-      continue;
-    Item &item = items.emplace_back();
-    item.copy = &tensor;
+  bool anyOther =
+      std::any_of(layers.begin(), layers.end(), [&](const LinearLayer &layer) {
+        return isOfOtherFamily(layer);
+      });
+  std::unordered_map<std::string_view, size_t> places;
+  for (const SafetensorsTensor *tensor : checkpoint.getTensors()) {
+    places.emplace(tensor->name, places.size());
+    bool isMark = anyOther && getLastComponent(tensor->name) == "scaled_fp8";
+    if (!isMark && !replaced.count(tensor->name))
+      items.emplace_back().copy = tensor;
   }
   auto getPlace = [&](const Item &item) {
-    return item.copy ? item.copy->fileOffset
-                     : file.find(layers[item.layer].weight)->fileOffset;
+    return std::pair(places.at(item.copy
+                                   ? std::string_view(item.copy->name)
+                                   : getBaseKey(layers[item.layer].weight)),
+                     item.layer);
   };
   std::sort(items.begin(), items.end(), [&](const Item &lhs, const Item &rhs) {
     return getPlace(lhs) < getPlace(rhs);
   });
-  planShards();
-  return {};
+  if (Status status = planShards(path); !status.ok())
+    return status;
+  return planConfig(path);
 }
 
-void Conversion::planShards() {
+static std::string getShardPath(const std::string &path, size_t shard,
+                                size_t count) {
+  if (count == 1)
+    return path;
+  constexpr std::string_view kEnding = ".safetensors";
+  std::string stem = path, ending;
+  if (path.size() > kEnding.size() &&
+      path.compare(path.size() - kEnding.size(), kEnding.size(), kEnding) ==
+          0) {
+    stem.resize(path.size() - kEnding.size());
+    ending = kEnding;
+  }
+  char number[48];
+  std::snprintf(number, sizeof(number), "-%05zu-of-%05zu", shard + 1, count);
+  return stem + number + ending;
+}
+
+Status Conversion::planShards(const std::string &path) {
   uint64_t inShard = 0;
   size_t shard = 0;
   for (Item &item : items) {
@@ -296,4 +335,61 @@ void Conversion::planShards() {
     item.shard = shard;
   }
   numShards = shard + 1;
+  for (size_t i = 0; i <= shard; ++i)
+    files.push_back(getShardPath(path, i, shard + 1));
+  if (shard > 0)
+    files.push_back(path + ".index.json");
+  for (const SafetensorsFile &source : checkpoint.getFiles()) {
+    Result<SourceGuard> guard = SourceGuard::watch(source.getName());
+    if (!guard.ok())
+      return guard.getStatus();
+    for (const std::string &file : files)
+      if (guard->isSameFile(file))
+        return Status(QMM_STATUS_INVALID_ARGUMENT,
+                      file + ": is the source, which is read while the result "
+                             "is written");
+    guards.push_back(*guard);
+  }
+  return {};
+}
+
+Status Conversion::planConfig(const std::string &path) {
+  std::string name = getConfigName(options.layout);
+  if (name.empty())
+    return {};
+  std::vector<ConfiguredLayer> configured(layers.size());
+  for (size_t i = 0; i < layers.size(); ++i) {
+    configured[i].name = layers[i].name;
+    configured[i].scheme = layers[i].scheme;
+  }
+  for (const Item &item : items)
+    if (!item.copy) {
+      configured[item.layer].scheme = item.storage.scheme;
+      configured[item.layer].hasInputScale = item.inputScale.has_value();
+    }
+  bool anyQuantized = std::any_of(
+      configured.begin(), configured.end(),
+      [](const ConfiguredLayer &layer) { return !isWide(layer.scheme); });
+  if (!anyQuantized)
+    return {};
+  std::string old;
+  if (checkpoint.hasFolder() &&
+      options.layout == OutputLayout::CompressedTensors) {
+    Result<MappedFile> file =
+        MappedFile::open(checkpoint.getFolder() + "config.json");
+    if (file.ok())
+      old.assign(reinterpret_cast<const char *>(file->data()), file->size());
+  }
+  Result<std::string> text = buildConfig(options.layout, configured, old);
+  if (!text.ok())
+    return text.getStatus();
+  configText = *text;
+  configPath = path.substr(0, path.find_last_of('/') + 1) + name;
+  if (::access(configPath.c_str(), F_OK) == 0)
+    return Status(QMM_STATUS_INVALID_ARGUMENT,
+                  configPath + ": exists, and the output's layers are declared "
+                               "in a file of this name; expected a folder "
+                               "without one");
+  files.push_back(configPath);
+  return {};
 }

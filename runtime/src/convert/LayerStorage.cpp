@@ -91,17 +91,32 @@ static const char *getTorchName(qmm_dtype dtype) {
                                   : "torch.bfloat16";
 }
 
-Result<LayerStorage> qmmrt::getComfyStorage(const LinearLayer &layer,
-                                            const qmm_scheme &scheme) {
+Result<LayerStorage> qmmrt::getStorage(const LinearLayer &layer,
+                                       const qmm_scheme &scheme,
+                                       OutputLayout family) {
   LayerStorage result;
   result.scheme = scheme;
   result.weight.name = layer.name + ".weight";
+  Status status;
   if (isWide(scheme)) {
     result.weight.dtype = static_cast<qmm_dtype>(scheme.element);
     result.weight.shape = {layer.n, layer.k};
-    Status status = sizeSafetensorsEntry(result.weight);
-    return status.ok() ? Result<LayerStorage>(std::move(result)) : status;
+  } else if (family == OutputLayout::Comfy) {
+    status = storeAsComfy(layer, result);
+  } else if (family == OutputLayout::ModelOpt) {
+    status = storeAsModelOpt(layer, result);
+  } else {
+    status = storeAsCompressedTensors(layer, result);
   }
+  for (SafetensorsEntry *entry :
+       {&result.weight, &result.scale, &result.tensorScale})
+    if (status.ok() && !entry->name.empty())
+      status = sizeSafetensorsEntry(*entry);
+  return status.ok() ? Result<LayerStorage>(std::move(result)) : status;
+}
+
+Status qmmrt::storeAsComfy(const LinearLayer &layer, LayerStorage &result) {
+  const qmm_scheme &scheme = result.scheme;
   const ComfyFormat *format = findFormat(scheme);
   if (!format)
     return Status(QMM_STATUS_UNSUPPORTED, "layer " + quoteName(layer.name) +
@@ -189,10 +204,5 @@ Result<LayerStorage> qmmrt::getComfyStorage(const LinearLayer &layer,
       format->scales == ComfyFormat::Square && format->element == QMM_DTYPE_I8;
   if (result.inputRange != 0 || isPlaceholder)
     result.inputScale = layer.name + ".input_scale";
-  for (SafetensorsEntry *entry :
-       {&result.weight, &result.scale, &result.tensorScale})
-    if (!entry->name.empty())
-      if (Status status = sizeSafetensorsEntry(*entry); !status.ok())
-        return status;
-  return result;
+  return {};
 }

@@ -18,14 +18,20 @@
 
 namespace qmmrt {
 
+/// Whose keys and layouts are written.
+enum class OutputLayout { Comfy, ModelOpt, CompressedTensors };
+
 struct LayerStorage {
   qmm_scheme scheme = {};
   qmm_layout layout = {};
   SafetensorsEntry weight, scale, tensorScale; // no name: there is none
   std::string inputScale; // the key of a static activation scale; "": none
+  std::vector<int64_t> inputScaleShape; // of one element
   /// amax / inputRange is that scale; 0 where the format wants a 1 that says
   /// nothing.
   float inputRange = 0;
+  /// The tensor scale and the activation's are stored as 1 / x.
+  bool isReciprocal = false;
   /// ComfyUI's JSON, for `comfy_quant` and `_quantization_metadata`; "" for a
   /// full-precision layer.
   std::string declaration;
@@ -38,10 +44,15 @@ struct LayerStorage {
                       float *tensorScale) const;
 };
 
-/// ComfyUI's storage of `layer` in `scheme`; UNSUPPORTED when it has none, or
+/// A family's storage of `layer` in `scheme`; UNSUPPORTED when it has none, or
 /// none for these extents.
-Result<LayerStorage> getComfyStorage(const LinearLayer &layer,
-                                     const qmm_scheme &scheme);
+Result<LayerStorage> getStorage(const LinearLayer &layer,
+                                const qmm_scheme &scheme, OutputLayout family);
+
+/// Internal to getStorage: those of quantized layers.  Sizes are filled there.
+Status storeAsComfy(const LinearLayer &layer, LayerStorage &result);
+Status storeAsModelOpt(const LinearLayer &layer, LayerStorage &result);
+Status storeAsCompressedTensors(const LinearLayer &layer, LayerStorage &result);
 
 } // namespace qmmrt
 

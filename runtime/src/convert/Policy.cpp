@@ -23,7 +23,7 @@ static Status invalid(const std::string &text) {
   return Status(QMM_STATUS_INVALID_ARGUMENT, text);
 }
 
-struct Pattern::Compiled {
+struct NamePattern::Compiled {
   regex_t expression;
   bool compiled = false;
   ~Compiled() {
@@ -32,7 +32,7 @@ struct Pattern::Compiled {
   }
 };
 
-Result<Pattern> Pattern::fromRegex(const std::string &text) {
+Result<NamePattern> NamePattern::fromRegex(const std::string &text) {
   auto result = std::make_shared<Compiled>();
   int error =
       ::regcomp(&result->expression, text.c_str(), REG_EXTENDED | REG_NOSUB);
@@ -43,13 +43,13 @@ Result<Pattern> Pattern::fromRegex(const std::string &text) {
                    " isn't a regular expression: " + message);
   }
   result->compiled = true;
-  Pattern pattern;
+  NamePattern pattern;
   pattern.compiled = std::move(result);
   pattern.text = text;
   return pattern;
 }
 
-Result<Pattern> Pattern::fromGlob(const std::string &text) {
+Result<NamePattern> NamePattern::fromGlob(const std::string &text) {
   std::string expression = "^";
   for (char c : text) {
     if (c == '*')
@@ -61,13 +61,13 @@ Result<Pattern> Pattern::fromGlob(const std::string &text) {
     else
       expression += c;
   }
-  Result<Pattern> pattern = fromRegex(expression + "$");
+  Result<NamePattern> pattern = fromRegex(expression + "$");
   if (pattern.ok())
     pattern->text = text;
   return pattern;
 }
 
-bool Pattern::matches(const std::string &name) const {
+bool NamePattern::matches(const std::string &name) const {
   return ::regexec(&compiled->expression, name.c_str(), 0, nullptr, 0) == 0;
 }
 
@@ -92,9 +92,9 @@ static Status readRule(const JsonValue &object, PolicyRule &rule) {
         return wrongKind("a string");
       if (rule.pattern)
         return fail("has both 'layers' and 'glob', expected one of them");
-      Result<Pattern> pattern = member.key == "glob"
-                                    ? Pattern::fromGlob(value.string)
-                                    : Pattern::fromRegex(value.string);
+      Result<NamePattern> pattern = member.key == "glob"
+                                        ? NamePattern::fromGlob(value.string)
+                                        : NamePattern::fromRegex(value.string);
       if (!pattern.ok())
         return fail(pattern.getStatus().getMessage());
       rule.pattern = *pattern;
@@ -213,7 +213,7 @@ qmmrt::select(const std::vector<std::string> &layers,
       decision.choose = selection.choosesScheme;
     }
   }
-  auto matchesNothing = [&](const char *option, const Pattern &pattern) {
+  auto matchesNothing = [&](const char *option, const NamePattern &pattern) {
     return invalid(std::string(option) + ": the pattern " +
                    quoteName(pattern.getText()) + " matches no layer");
   };

@@ -22,12 +22,12 @@
 namespace qmmrt {
 
 /// A POSIX extended regular expression, found anywhere in a name.
-class Pattern {
+class NamePattern {
 public:
   /// INVALID_ARGUMENT with the pattern and what is wrong with it.
-  static Result<Pattern> fromRegex(const std::string &text);
+  static Result<NamePattern> fromRegex(const std::string &text);
   /// `*` any characters, `?` one; the whole name must match.
-  static Result<Pattern> fromGlob(const std::string &text);
+  static Result<NamePattern> fromGlob(const std::string &text);
 
   bool matches(const std::string &name) const;
   const std::string &getText() const { return text; }
@@ -41,7 +41,7 @@ private:
 /// What a policy file says of the layers that match; nothing: they are kept.
 struct PolicyRule {
   std::string source; // "policy.json: rules[2]"
-  std::optional<Pattern> pattern;
+  std::optional<NamePattern> pattern;
   std::optional<Target> target;
 };
 
@@ -50,7 +50,7 @@ struct PolicyRule {
 Result<std::vector<PolicyRule>> readPolicy(const std::string &path);
 
 struct Selection {
-  std::optional<Pattern> include, exclude;
+  std::optional<NamePattern> include, exclude;
   std::vector<PolicyRule> rules;
   std::optional<Target> target; // of layers that no rule matches
   bool choosesScheme = false;   // or one is chosen for each of them

@@ -17,7 +17,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <limits>
 
 using namespace qmmrt;
 
@@ -31,10 +33,11 @@ uint8_t *Scratch::get(uint64_t bytes) {
   return memory.get();
 }
 
-qmm_tensor qmmrt::describeSource(const SafetensorsFile &file,
+qmm_tensor qmmrt::describeSource(const Checkpoint &checkpoint,
                                  const LinearLayer &layer) {
   auto at = [&](const std::string &key) -> void * {
-    return key.empty() ? nullptr : const_cast<uint8_t *>(file.find(key)->data);
+    return key.empty() ? nullptr
+                       : const_cast<uint8_t *>(checkpoint.find(key)->data);
   };
   qmm_tensor tensor = {};
   tensor.struct_size = sizeof(tensor);
@@ -90,9 +93,11 @@ Status WeightConverter::checkNonfinite(const LinearLayer &layer,
 }
 
 Status WeightConverter::quantizeWeight(const qmm_tensor &wide,
-                                       const qmm_tensor &dst, Output &output) {
+                                       const qmm_tensor &dst, Output &output,
+                                       qmm_scale_source source) {
   qmm_quantize_params params = {};
   params.struct_size = sizeof(params);
+  params.scale_source = source;
   params.scale_precision_input = options.scalePrecisionInput;
   if (Status status = quantize(executor, wide, params, dst); !status.ok())
     return status;
@@ -105,8 +110,53 @@ Status WeightConverter::quantizeWeight(const qmm_tensor &wide,
   return {};
 }
 
+/// x such that 1 / x is the tensor scale.  UNSUPPORTED when there is none: f32
+/// has fewer reciprocals than values in half of each binade.
+static Status invertTensorScale(const LinearLayer &layer, float &tensorScale) {
+  float inverse = 1 / tensorScale;
+  if (tensorScale == 0) {
+    // Of a weight that is all zero: any scale says the same.
+    tensorScale = 1;
+    return {};
+  }
+  for (float candidate :
+       {inverse, std::nextafter(inverse, 0.0f),
+        std::nextafter(inverse, std::numeric_limits<float>::infinity())})
+    if (1 / candidate == tensorScale) {
+      tensorScale = candidate;
+      return {};
+    }
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.9g", tensorScale);
+  return Status(QMM_STATUS_UNSUPPORTED,
+                "layer " + quoteName(layer.name) + ": the tensor scale " +
+                    text +
+                    " isn't 1 / x of any f32 x, which this layout stores");
+}
+
+/// What remains when the weight is quantized: a tensor scale that is stored as
+/// its reciprocal has to be one.
 Result<WeightConverter::Output>
-WeightConverter::convert(const SafetensorsFile &file, const LinearLayer &layer,
+WeightConverter::finish(const LinearLayer &layer, const LayerStorage &storage,
+                        const qmm_tensor &wide, const qmm_tensor &dst,
+                        Output &output) {
+  // dst's tensor scale is the one in `output`.
+  if (!storage.isReciprocal)
+    return output;
+  float rounded = 1 / (1 / output.tensorScale);
+  if (output.tensorScale != 0 && rounded != output.tensorScale) {
+    output.tensorScale = rounded;
+    if (Status status =
+            quantizeWeight(wide, dst, output, QMM_SCALES_TENSOR_SCALE_GIVEN);
+        !status.ok())
+      return status;
+  }
+  Status status = invertTensorScale(layer, output.tensorScale);
+  return status.ok() ? Result<Output>(output) : status;
+}
+
+Result<WeightConverter::Output>
+WeightConverter::convert(const Checkpoint &checkpoint, const LinearLayer &layer,
                          const LayerStorage &storage) {
   Output output;
   auto noMemory = [&] {
@@ -122,7 +172,7 @@ WeightConverter::convert(const SafetensorsFile &file, const LinearLayer &layer,
     return noMemory();
   output.weight = weightAt;
   output.scale = scaleAt;
-  qmm_tensor src = describeSource(file, layer);
+  qmm_tensor src = describeSource(checkpoint, layer);
   qmm_tensor dst =
       storage.describe(layer, weightAt, scaleAt, &output.tensorScale);
 
@@ -130,6 +180,8 @@ WeightConverter::convert(const SafetensorsFile &file, const LinearLayer &layer,
   if (src.scheme == dst.scheme) {
     Status status = relayout(executor, src, dst);
     output.sqnr = ErrorSums().getSqnr();
+    if (status.ok() && storage.isReciprocal)
+      status = invertTensorScale(layer, output.tensorScale);
     return status.ok() ? Result<Output>(output) : status;
   }
   qmm_tensor wide = src;
@@ -160,7 +212,7 @@ WeightConverter::convert(const SafetensorsFile &file, const LinearLayer &layer,
   if (Status status = quantizeWeight(wide, dst, output); !status.ok())
     return status;
   if (!hasNonfiniteScale(storage, scaleAt, output.tensorScale))
-    return output;
+    return finish(layer, storage, wide, dst, output);
   if (Status status = checkNonfinite(layer, wide, output.nonfinite);
       !status.ok())
     return status;
@@ -172,6 +224,7 @@ WeightConverter::convert(const SafetensorsFile &file, const LinearLayer &layer,
   qmm_tensor finite = values.describe(layer, memory, nullptr, nullptr);
   if (Status status = replaceNonfinite(executor, wide, finite); !status.ok())
     return status;
-  Status status = quantizeWeight(finite, dst, output);
-  return status.ok() ? Result<Output>(output) : status;
+  if (Status status = quantizeWeight(finite, dst, output); !status.ok())
+    return status;
+  return finish(layer, storage, finite, dst, output);
 }

@@ -54,11 +54,15 @@ public:
   };
   /// Valid until the next call.  MALFORMED for NaN or infinite values, which
   /// are named and counted, unless they are allowed.
-  Result<Output> convert(const SafetensorsFile &file, const LinearLayer &layer,
+  Result<Output> convert(const Checkpoint &checkpoint, const LinearLayer &layer,
                          const LayerStorage &storage);
 
 private:
   Status quantizeWeight(const qmm_tensor &wide, const qmm_tensor &dst,
+                        Output &output,
+                        qmm_scale_source source = QMM_SCALES_COMPUTED);
+  Result<Output> finish(const LinearLayer &layer, const LayerStorage &storage,
+                        const qmm_tensor &wide, const qmm_tensor &dst,
                         Output &output);
   Status checkNonfinite(const LinearLayer &layer, const qmm_tensor &wide,
                         NonfiniteCount &count) const;
@@ -69,7 +73,7 @@ private:
 };
 
 /// The tensor that the layer's bytes in the file are.
-qmm_tensor describeSource(const SafetensorsFile &file,
+qmm_tensor describeSource(const Checkpoint &checkpoint,
                           const LinearLayer &layer);
 
 } // namespace qmmrt

@@ -32,6 +32,11 @@ struct ConvertTable {
                     uint8_t *);
   /// Raises the bits of a magnitude.
   int64_t (*amax)(const float *, int64_t, uint32_t &);
+  /// The same of bf16 or f16 bits.
+  int64_t (*amaxHalves)(const uint8_t *, int64_t, uint16_t &);
+  /// Whole blocks: their magnitudes' bits raised; their values divided.
+  int64_t (*amaxBlocks)(const float *, int64_t, int64_t, uint32_t *);
+  int64_t (*divideBlocks)(float *, int64_t, int64_t, const float *);
 };
 } // namespace
 } // namespace qmmrt
@@ -52,6 +57,11 @@ int64_t encodeSteps(qmm_dtype, qmm_nibble_order, const float *, int64_t,
   return 0;
 }
 int64_t amaxSteps(const float *, int64_t, uint32_t &) { return 0; }
+int64_t amaxHalfSteps(const uint8_t *, int64_t, uint16_t &) { return 0; }
+int64_t amaxBlockSteps(const float *, int64_t, int64_t, uint32_t *) {
+  return 0;
+}
+int64_t divideBlockSteps(float *, int64_t, int64_t, const float *) { return 0; }
 
 #else
 
@@ -184,10 +194,58 @@ int64_t amaxSteps(const float *src, int64_t count, uint32_t &bits) {
   return i;
 }
 
+int64_t amaxHalfSteps(const uint8_t *src, int64_t count, uint16_t &bits) {
+  const hn::RebindToSigned<D16> d;
+  constexpr int64_t kHalves = 2 * kN;
+  const auto mask = hn::Set(d, 0x7FFF);
+  auto max0 = hn::Set(d, int16_t(bits)), max1 = max0;
+  int64_t i = 0;
+  const int16_t *halves = reinterpret_cast<const int16_t *>(src);
+  for (; i + 2 * kHalves <= count; i += 2 * kHalves) {
+    max0 = hn::Max(max0, hn::And(hn::LoadU(d, halves + i), mask));
+    max1 = hn::Max(max1, hn::And(hn::LoadU(d, halves + i + kHalves), mask));
+  }
+  int16_t lanes[kHalves];
+  hn::StoreU(hn::Max(max0, max1), d, lanes);
+  for (int16_t lane : lanes)
+    bits = uint16_t(lane) > bits ? uint16_t(lane) : bits;
+  return i;
+}
+
+int64_t amaxBlockSteps(const float *src, int64_t count, int64_t block,
+                       uint32_t *bits) {
+  if (block % (2 * kN))
+    return 0;
+  int64_t blocks = count / block;
+  for (int64_t b = 0; b < blocks; ++b)
+    amaxSteps(src + b * block, block, bits[b]);
+  return blocks * block;
+}
+
+int64_t divideBlockSteps(float *values, int64_t count, int64_t block,
+                         const float *factors) {
+  const DF df;
+  if (block % (2 * kN))
+    return 0;
+  int64_t blocks = count / block;
+  for (int64_t b = 0; b < blocks; ++b) {
+    const VF factor = hn::Set(df, factors[b]);
+    const auto isZero = hn::Eq(factor, hn::Zero(df));
+    float *at = values + b * block;
+    for (int64_t i = 0; i < block; i += kN)
+      hn::StoreU(
+          hn::IfThenZeroElse(isZero, hn::Div(hn::LoadU(df, at + i), factor)),
+          df, at + i);
+  }
+  return blocks * block;
+}
+
 #endif
 
 // Not static: named by the dispatch below through the target's namespace.
-const ConvertTable kConvertTable = {decodeSteps, encodeSteps, amaxSteps};
+const ConvertTable kConvertTable = {decodeSteps,    encodeSteps,
+                                    amaxSteps,      amaxHalfSteps,
+                                    amaxBlockSteps, divideBlockSteps};
 
 } // namespace
 } // namespace HWY_NAMESPACE
@@ -378,6 +436,15 @@ void encodeRow(qmm_dtype dtype, qmm_nibble_order order, const float *src,
   }
 }
 
+/// The value of a magnitude's bits, all NaNs as one.
+static float fromMagnitude(uint32_t bits) {
+  if (bits > 0x7F800000u)
+    bits = 0x7FC00000u;
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+
 float amaxRow(const float *src, int64_t count) {
   uint32_t bits = 0;
   for (int64_t i = getTable().amax(src, count, bits); i < count; ++i) {
@@ -386,11 +453,58 @@ float amaxRow(const float *src, int64_t count) {
     word &= 0x7FFFFFFFu;
     bits = word > bits ? word : bits;
   }
-  if (bits > 0x7F800000u)
-    bits = 0x7FC00000u;
-  float amax;
-  std::memcpy(&amax, &bits, 4);
-  return amax;
+  return fromMagnitude(bits);
+}
+
+float amaxEncodedRow(qmm_dtype dtype, const void *row, int64_t first,
+                     int64_t count) {
+  const uint8_t *src = static_cast<const uint8_t *>(row) + 2 * first;
+  uint16_t bits = 0;
+  for (int64_t i = getTable().amaxHalves(src, count, bits); i < count; ++i) {
+    uint16_t half;
+    std::memcpy(&half, src + 2 * i, 2);
+    half &= 0x7FFF;
+    bits = half > bits ? half : bits;
+  }
+  float amax = decodeElement(dtype, bits);
+  uint32_t word;
+  std::memcpy(&word, &amax, 4);
+  return fromMagnitude(word);
+}
+
+void amaxBlocks(const float *src, int64_t count, int64_t block, float *amax) {
+  uint32_t bits[kMaxBlocks];
+  int64_t blocks = count / block + (count % block != 0);
+  std::memcpy(bits, amax, size_t(blocks) * 4);
+  int64_t i = getTable().amaxBlocks(src, count, block, bits);
+  for (int64_t b = i / block; b < blocks; ++b) {
+    int64_t first = b * block;
+    int64_t length = count - first < block ? count - first : block;
+    float largest = amaxRow(src + first, length);
+    uint32_t word;
+    std::memcpy(&word, &largest, 4);
+    bits[b] = word > bits[b] ? word : bits[b];
+  }
+  for (int64_t b = 0; b < blocks; ++b)
+    amax[b] = fromMagnitude(bits[b]);
+}
+
+void divideBlocks(float *values, int64_t count, int64_t block,
+                  const float *factors) {
+  if (count <= 0)
+    return;
+  block = block < count ? block : count;
+  int64_t i = getTable().divideBlocks(values, count, block, factors);
+  while (i < count) {
+    float factor = factors[i / block];
+    int64_t stop = count - i < block ? count : i + block;
+    if (factor == 0)
+      std::memset(values + i, 0, size_t(stop - i) * 4);
+    else
+      for (int64_t j = i; j < stop; ++j)
+        values[j] /= factor;
+    i = stop;
+  }
 }
 
 } // namespace qmmrt

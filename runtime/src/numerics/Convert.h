@@ -39,6 +39,18 @@ void encodeRow(qmm_dtype dtype, qmm_nibble_order order, const float *src,
 
 /// max |src[i]|; NaN if any is NaN; 0 for count 0.
 float amaxRow(const float *src, int64_t count);
+/// The same of elements first .. first + count of a row of bf16 or f16.
+float amaxEncodedRow(qmm_dtype dtype, const void *row, int64_t first,
+                     int64_t count);
+
+/// Blocks of `block` values each, the last one perhaps short, at most
+/// kMaxBlocks of them.
+constexpr int64_t kMaxBlocks = 2048;
+/// Raises amax[b], a magnitude, to block b's amaxRow.
+void amaxBlocks(const float *src, int64_t count, int64_t block, float *amax);
+/// Divides block b by factors[b]; a factor 0 makes zeros.
+void divideBlocks(float *values, int64_t count, int64_t block,
+                  const float *factors);
 
 } // namespace qmmrt
 

@@ -53,9 +53,15 @@ float computeAmax(Executor &executor, const View &src) {
         for (int64_t i = begin; i < end; ++i) {
           int64_t r = i / pieces, first = i % pieces * kPiece;
           int64_t length = std::min(kPiece, k - first);
-          decodeRow(src.element(), src.nibbles(), src.row(r / outer, r % outer),
-                    first, length, buffer);
-          local = std::max(local, getMagnitudeBits(amaxRow(buffer, length)));
+          const uint8_t *row = src.row(r / outer, r % outer);
+          float found;
+          if (src.element() == QMM_DTYPE_F32) {
+            decodeRow(src.element(), src.nibbles(), row, first, length, buffer);
+            found = amaxRow(buffer, length);
+          } else {
+            found = amaxEncodedRow(src.element(), row, first, length);
+          }
+          local = std::max(local, getMagnitudeBits(found));
         }
         uint32_t seen = largest.load();
         while (seen < local && !largest.compare_exchange_weak(seen, local)) {
@@ -92,10 +98,13 @@ private:
   void chooseTensorWide(float tensorAmax);
   float chooseScale(int64_t matrix, int64_t r, int64_t c, float amax) const;
   void measure(int64_t matrix, int64_t firstRow, int64_t lastRow, int64_t first,
-               int64_t last, float *buffer, uint32_t *largest) const;
+               int64_t last, float *buffer, float *largest) const;
+  void chooseScales(int64_t matrix, int64_t r, int64_t firstColumn,
+                    int64_t columns, const float *amax, float *factors) const;
   void runUnit(int64_t matrix, int64_t firstRow, int64_t lastRow,
                int64_t firstColumn, int64_t lastColumn) const;
-  void divide(float *values, int64_t count, float factor) const;
+  void divide(float *values, int64_t count, const float *factors,
+              int64_t columns) const;
 
   const View &src, &dst;
   qmm_scale_source source;
@@ -170,36 +179,60 @@ void Quantizer::chooseTensorWide(float tensorAmax) {
 /// `last` of some rows.  Leaves the last piece decoded in `buffer`.
 void Quantizer::measure(int64_t matrix, int64_t firstRow, int64_t lastRow,
                         int64_t first, int64_t last, float *buffer,
-                        uint32_t *largest) const {
+                        float *largest) const {
   for (int64_t r = firstRow; r < lastRow; ++r)
     for (int64_t begin = first; begin < last; begin += kPiece) {
       int64_t length = std::min(kPiece, last - begin);
       decodeRow(src.element(), src.nibbles(), src.row(matrix, r), begin, length,
                 buffer);
-      for (int64_t at = 0; at < length;) {
-        int64_t block = (begin + at - first) / blockK;
-        int64_t stop = std::min(length, first + (block + 1) * blockK - begin);
-        largest[block] = std::max(
-            largest[block], getMagnitudeBits(amaxRow(buffer + at, stop - at)));
-        at = stop;
-      }
+      // A piece is whole blocks, or a part of one.
+      amaxBlocks(buffer, length, blockK, largest + (begin - first) / blockK);
     }
 }
 
-void Quantizer::divide(float *values, int64_t count, float factor) const {
-  if (precision != QMM_DTYPE_F32)
-    factor = roundTo(precision, factor);
-  if (factor == 0) {
-    std::fill(values, values + count, 0.0f);
+/// Divides a piece, whole blocks or a part of one, by its blocks' factors.
+void Quantizer::divide(float *values, int64_t count, const float *factors,
+                       int64_t columns) const {
+  if (precision == QMM_DTYPE_F32)
+    return divideBlocks(values, count, blockK, factors);
+  float rounded[kPiece];
+  int64_t blocks = std::min(columns, ceilDiv(count, blockK));
+  for (int64_t b = 0; b < blocks; ++b)
+    rounded[b] = roundTo(precision, factors[b]);
+  divideBlocks(values, count, blockK, rounded);
+  uint16_t halves[kPiece];
+  encodeRow(precision, QMM_NIBBLES_NONE, values, 0, count, halves);
+  decodeRow(precision, QMM_NIBBLES_NONE, halves, 0, count, values);
+}
+
+/// chooseScale of neighbouring blocks of a row.
+void Quantizer::chooseScales(int64_t matrix, int64_t r, int64_t firstColumn,
+                             int64_t columns, const float *amax,
+                             float *factors) const {
+  if (dst.scheme.scale == QMM_DTYPE_F32) {
+    for (int64_t c = 0; c < columns; ++c)
+      factors[c] = chooseScale(matrix, r, firstColumn + c, amax[c]);
     return;
   }
-  for (int64_t i = 0; i < count; ++i)
-    values[i] /= factor;
-  if (precision != QMM_DTYPE_F32) {
-    uint16_t rounded[kPiece];
-    encodeRow(precision, QMM_NIBBLES_NONE, values, 0, count, rounded);
-    decodeRow(precision, QMM_NIBBLES_NONE, rounded, 0, count, values);
+  bool hasTensorScale = dst.scheme.has_tensor_scale != 0;
+  bool isE4M3 = dst.scheme.scale == QMM_DTYPE_E4M3;
+  uint8_t codes[kPiece];
+  for (int64_t c = 0; c < columns; ++c) {
+    factors[c] = isE4M3 ? amax[c] / maxElement : amax[c];
+    if (hasTensorScale)
+      factors[c] = tensorScale == 0 ? 0 : factors[c] / tensorScale;
   }
+  if (isE4M3)
+    encodeRow(QMM_DTYPE_E4M3, QMM_NIBBLES_NONE, factors, 0, columns, codes);
+  else
+    for (int64_t c = 0; c < columns; ++c)
+      codes[c] = encodeE8M0(factors[c], dst.element(), e8m0Rounding);
+  decodeRow(dst.scaleType(), QMM_NIBBLES_NONE, codes, 0, columns, factors);
+  dst.storeScaleBytes(matrix, r, firstColumn, codes, columns);
+  for (int64_t c = 0; c < columns; ++c)
+    factors[c] = amax[c] == 0     ? 0
+                 : hasTensorScale ? tensorScale * factors[c]
+                                  : factors[c];
 }
 
 /// Quantizes rows that share their scales (or whose scales are known), between
@@ -220,13 +253,11 @@ void Quantizer::runUnit(int64_t matrix, int64_t firstRow, int64_t lastRow,
     for (int64_t c = 0; c < columns; ++c)
       factors[c] = dst.loadFactor(matrix, scaleRow, firstColumn + c);
   } else {
-    uint32_t largest[kPiece];
-    std::fill(largest, largest + columns, 0u);
+    float largest[kPiece];
+    std::fill(largest, largest + columns, 0.0f);
     measure(matrix, firstRow, lastRow, first, last, buffer, largest);
     decoded = lastRow - firstRow == 1 && last - first <= kPiece;
-    for (int64_t c = 0; c < columns; ++c)
-      factors[c] =
-          chooseScale(matrix, scaleRow, firstColumn + c, fromBits(largest[c]));
+    chooseScales(matrix, scaleRow, firstColumn, columns, largest, factors);
   }
 
   for (int64_t r = firstRow; r < lastRow; ++r) {
@@ -235,12 +266,7 @@ void Quantizer::runUnit(int64_t matrix, int64_t firstRow, int64_t lastRow,
       if (!decoded)
         decodeRow(src.element(), src.nibbles(), src.row(matrix, r), begin,
                   length, buffer);
-      for (int64_t at = 0; at < length;) {
-        int64_t block = (begin + at - first) / blockK;
-        int64_t stop = std::min(length, first + (block + 1) * blockK - begin);
-        divide(buffer + at, stop - at, factors[block]);
-        at = stop;
-      }
+      divide(buffer, length, factors + (begin - first) / blockK, columns);
       encodeRow(dst.element(), dst.nibbles(), buffer, begin, length,
                 dst.row(matrix, r));
     }

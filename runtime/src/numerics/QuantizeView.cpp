@@ -78,6 +78,23 @@ uint8_t *View::scaleAt(int64_t matrix, int64_t r, int64_t c) const {
          index * (scheme.scale == QMM_DTYPE_F32 ? 4 : 1);
 }
 
+void View::storeScaleBytes(int64_t matrix, int64_t r, int64_t firstColumn,
+                           const uint8_t *codes, int64_t count) const {
+  int64_t c = 0;
+  if (layout.scales == QMM_SCALES_LINEAR) {
+    std::memcpy(scaleAt(matrix, r, firstColumn), codes, size_t(count));
+    return;
+  }
+  // Four columns of a tile's row lie together, the next tile's follow 512 on.
+  if (layout.scales == QMM_SCALES_TILED_128X4 && firstColumn % 4 == 0) {
+    uint8_t *at = scaleAt(matrix, r, firstColumn);
+    for (; c + 4 <= count; c += 4, at += 512)
+      std::memcpy(at, codes + c, 4);
+  }
+  for (; c < count; ++c)
+    *scaleAt(matrix, r, firstColumn + c) = codes[c];
+}
+
 float View::loadScale(int64_t matrix, int64_t r, int64_t c) const {
   const uint8_t *at = scaleAt(matrix, r, c);
   if (scheme.scale != QMM_DTYPE_F32)

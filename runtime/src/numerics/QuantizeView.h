@@ -64,6 +64,9 @@ struct View {
   }
   /// Where the scale of block (r, c) of a matrix is stored.
   uint8_t *scaleAt(int64_t matrix, int64_t r, int64_t c) const;
+  /// Stores the one-byte scales of blocks (r, firstColumn) and after.
+  void storeScaleBytes(int64_t matrix, int64_t r, int64_t firstColumn,
+                       const uint8_t *codes, int64_t count) const;
   /// That scale's value.
   float loadScale(int64_t matrix, int64_t r, int64_t c) const;
   /// 1 for a scheme without one.
@@ -87,7 +90,8 @@ struct View {
 Result<View> getView(const qmm_tensor &tensor, const char *what);
 
 /// values[i] = element * (block scale * tensor scale) of elements first + i of
-/// a row, each product rounded to f32; at most kPiece of them, quantized or not.
+/// a row, each product rounded to f32; at most kPiece of them, quantized or
+/// not.
 void loadValues(const View &src, int64_t matrix, int64_t r, int64_t first,
                 int64_t length, float *values);
 

@@ -18,15 +18,15 @@
 
 namespace qmmrt::program {
 
-static Result<SafetensorsFile> openFile(const std::string &path,
-                                        const std::string &folder) {
-  Result<SafetensorsFile> file = SafetensorsFile::open(path);
+static Result<Checkpoint> openFile(const std::string &path,
+                                   const std::string &folder) {
+  Result<Checkpoint> file = Checkpoint::open(path);
   if (file.ok() || file.getStatus().getCode() != QMM_STATUS_NOT_FOUND)
     return file;
-  size_t slash = path.rfind('/');
+  size_t slash = path.find_last_of('/', path.find_last_not_of('/'));
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   std::string other = folder + "/" + name;
-  Result<SafetensorsFile> beside = SafetensorsFile::open(other);
+  Result<Checkpoint> beside = Checkpoint::open(other);
   if (beside.ok() || beside.getStatus().getCode() != QMM_STATUS_NOT_FOUND)
     return beside;
   return Status(QMM_STATUS_NOT_FOUND,
@@ -102,15 +102,15 @@ Result<ParameterSet> ParameterSet::bind(const Module &module,
       set.pointers[i] = parameter.data;
       continue;
     }
-    std::unique_ptr<SafetensorsFile> &file = set.files[size_t(parameter.file)];
+    std::unique_ptr<Checkpoint> &file = set.files[size_t(parameter.file)];
     if (!file) {
-      Result<SafetensorsFile> opened =
+      Result<Checkpoint> opened =
           openFile(module.files[size_t(parameter.file)], folder);
       if (!opened.ok())
         return Status(opened.getStatus().getCode(),
                       "parameter '" + parameter.key +
                           "': " + opened.getStatus().getMessage());
-      file = std::make_unique<SafetensorsFile>(std::move(*opened));
+      file = std::make_unique<Checkpoint>(std::move(*opened));
     }
     tensors[i] = file->find(parameter.fileKey);
     if (!tensors[i])

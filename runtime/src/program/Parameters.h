@@ -13,7 +13,7 @@
 #ifndef QMMRT_PROGRAM_PARAMETERS_H
 #define QMMRT_PROGRAM_PARAMETERS_H
 
-#include "checkpoint/Safetensors.h"
+#include "checkpoint/Checkpoint.h"
 #include "program/Program.h"
 #include "support/Executor.h"
 
@@ -24,7 +24,8 @@ namespace qmmrt::program {
 /// Owns the mapped parameter files; `get` is valid until destruction.
 class ParameterSet {
 public:
-  /// Files are opened at their own path or, where that doesn't exist, under
+  /// Files (or folders, or indexes: Checkpoint.h) are opened at their own path
+  /// or, where that doesn't exist, under
   /// their base name in `folder`.  Embedded parameters are used where they are.
   /// Errors name key and file, what was found and what was expected.
   static Result<ParameterSet>
@@ -34,7 +35,7 @@ public:
   const void *const *get() const { return pointers.data(); }
 
 private:
-  std::vector<std::unique_ptr<SafetensorsFile>> files;
+  std::vector<std::unique_ptr<Checkpoint>> files;
   // Tensors that their file stores off their elements' alignment.
   std::vector<std::unique_ptr<uint64_t[]>> copies;
   std::vector<const void *> pointers;

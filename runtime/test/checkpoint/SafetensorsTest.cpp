@@ -303,10 +303,3 @@ TEST(Safetensors, OpenSaysWhatItFound) {
               {"is empty"});
   ::unlink(empty.c_str());
 }
-
-TEST(Safetensors, CheckpointRefusesDirectoriesAndIndexes) {
-  expectError(Checkpoint::open(::testing::TempDir()).getStatus(),
-              QMM_STATUS_UNSUPPORTED, {"is a directory"});
-  expectError(Checkpoint::open("model.safetensors.index.json").getStatus(),
-              QMM_STATUS_UNSUPPORTED, {"sharded"});
-}

@@ -456,3 +456,18 @@ TEST(LegacyLayer, BoundsTheMarks) {
     file.addFilled("m" + std::to_string(i) + ".scaled_fp8", "F8_E4M3", {0}, 0);
   expectMalformed(file, {"'m64.scaled_fp8'", "more than 64 marks"});
 }
+
+TEST(ScaledLayer, HybridMXFP8IsMXFP8) {
+  auto hybrid = [](const std::string &name) {
+    return mxfp8()
+        .declare("l", format(name, ", \"orig_shape\": [130, 90]"))
+        .scalar("l.weight_scalar", 0.5f);
+  };
+  LinearLayer layer = readOne(hybrid("hybrid_mxfp8"));
+  EXPECT_EQ(layer.scheme.scale, unsigned(QMM_DTYPE_E8M0));
+  EXPECT_EQ(layer.weightScale, "l.weight_scale");
+  ASSERT_EQ(layer.notes.size(), 1u);
+  EXPECT_NE(layer.notes[0].find("weight_scalar"), std::string::npos);
+  Read read(hybrid("mxfp8"));
+  expectError(read.status, QMM_STATUS_UNSUPPORTED, {"'l.weight_scalar'"});
+}

@@ -212,6 +212,63 @@ TEST_P(Convert, Amax) {
   EXPECT_EQ(floatToBits(amaxRow(subnormal, 1)), 0u);
 }
 
+/// Of bf16 and f16 bits, wherever a row begins and ends.
+TEST_P(Convert, AmaxEncoded) {
+  for (qmm_dtype dtype : {QMM_DTYPE_BF16, QMM_DTYPE_F16})
+    for (int64_t first : {0, 1, 7})
+      for (int64_t count = 0; count <= 70; ++count) {
+        std::vector<float> values = getRandomValues(80, 5, 8);
+        std::vector<uint8_t> row(160);
+        encodeRow(dtype, QMM_NIBBLES_NONE, values.data(), 0, 80, row.data());
+        std::vector<float> decoded(80);
+        decodeRow(dtype, QMM_NIBBLES_NONE, row.data(), 0, 80, decoded.data());
+        ASSERT_EQ(amaxEncodedRow(dtype, row.data(), first, count),
+                  amaxRow(decoded.data() + first, count));
+        if (count == 0)
+          continue;
+        float nan = bitsToFloat(0xFFC00000u);
+        encodeRow(dtype, QMM_NIBBLES_NONE, &nan, first + count - 1, 1,
+                  row.data());
+        ASSERT_TRUE(
+            std::isnan(amaxEncodedRow(dtype, row.data(), first, count)));
+      }
+}
+
+/// Blocks of vectors, of other lengths, and a short last one.
+TEST_P(Convert, Blocks) {
+  for (int64_t block : {1, 5, 8, 16, 32, 48, 100})
+    for (int64_t count : {1, 16, 31, 32, 96, 100, 130}) {
+      std::vector<float> values = getRandomValues(130, 7, 8);
+      values[3] = bitsToFloat(0xFFC00000u);
+      values[100] = -std::numeric_limits<float>::infinity();
+      int64_t blocks = (count + block - 1) / block;
+      std::vector<float> amax(blocks, 0.5f), factors(blocks);
+      amaxBlocks(values.data(), count, block, amax.data());
+      for (int64_t b = 0; b < blocks; ++b) {
+        float expected =
+            std::max(0.5f, amaxRow(values.data() + b * block,
+                                   std::min(block, count - b * block)));
+        bool hasNaN = b * block <= 3 && 3 < std::min(count, (b + 1) * block);
+        if (hasNaN)
+          ASSERT_TRUE(std::isnan(amax[b])) << block << " " << count;
+        else
+          ASSERT_EQ(amax[b], expected) << block << " " << count << " " << b;
+        factors[b] = b % 3 == 2 ? 0.0f : 0.3f * float(b + 1);
+      }
+      std::vector<float> divided(values);
+      divideBlocks(divided.data(), count, block, factors.data());
+      for (int64_t i = 0; i < 130; ++i) {
+        float factor = i < count ? factors[i / block] : 1.0f;
+        float expected = factor == 0 ? 0.0f : values[i] / factor;
+        if (std::isnan(expected))
+          ASSERT_TRUE(std::isnan(divided[i]));
+        else
+          ASSERT_EQ(floatToBits(divided[i]), floatToBits(expected))
+              << block << " " << count << " " << i;
+      }
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, Convert, testing::ValuesIn(kTargets),
                          [](const testing::TestParamInfo<SimdTarget> &info) {
                            switch (info.param) {

@@ -1,0 +1,40 @@
+//===- checkpoint/TestFolder.h - Checkpoints on disk -*- C++ -*-===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Shards and config files are found by their folder.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QMMRT_TEST_CHECKPOINT_TESTFOLDER_H
+#define QMMRT_TEST_CHECKPOINT_TESTFOLDER_H
+
+#include "FileBuilder.h"
+
+#include <filesystem>
+#include <fstream>
+
+namespace qmmrt::test {
+
+/// A folder of its own, gone at the end.
+struct TestFolder {
+  TestFolder() : path(::testing::TempDir() + "qmm-checkpoint-XXXXXX") {
+    if (!::mkdtemp(path.data()))
+      ADD_FAILURE() << "can't make a folder like " << path;
+  }
+  ~TestFolder() {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+  }
+  void write(const std::string &name, const std::string &bytes) const {
+    std::ofstream(path + "/" + name, std::ios::binary) << bytes;
+  }
+  std::string path;
+};
+
+} // namespace qmmrt::test
+
+#endif // QMMRT_TEST_CHECKPOINT_TESTFOLDER_H

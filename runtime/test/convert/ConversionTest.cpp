@@ -1,0 +1,143 @@
+//===- test/convert/ConversionTest.cpp - The run --------------------------===//
+//
+// Part of the QMM project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What can only be done to a run while it runs: the bytes are the tool's tests.
+//
+//===----------------------------------------------------------------------===//
+#include "convert/Conversion.h"
+
+#include <dirent.h>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace qmmrt;
+
+namespace {
+
+class ConversionTest : public ::testing::Test {
+protected:
+  void SetUp() override {
+    std::string pattern = ::testing::TempDir() + "qmm-convert-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder = pattern;
+    source = folder + "/in.safetensors";
+    output = folder + "/out.safetensors";
+    std::ifstream from(std::string(QMM_TEST_CHECKPOINTS) +
+                           "/model_bf16.safetensors",
+                       std::ios::binary);
+    std::ofstream(source, std::ios::binary) << from.rdbuf();
+  }
+  void TearDown() override {
+    for (const std::string &name : list())
+      ::remove((folder + "/" + name).c_str());
+    ::rmdir(folder.c_str());
+  }
+  std::vector<std::string> list() const {
+    std::vector<std::string> names;
+    DIR *handle = ::opendir(folder.c_str());
+    while (dirent *entry = ::readdir(handle))
+      if (entry->d_name[0] != '.')
+        names.push_back(entry->d_name);
+    ::closedir(handle);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  static ConversionOptions getOptions() {
+    ConversionOptions options;
+    options.selection.target = *parseTarget("nvfp4", 0);
+    options.selection.firstAndLast = true;
+    options.threads = 2;
+    return options;
+  }
+  Status convert(FunctionRef<void(const Progress &)> progress,
+                 uint64_t shardBytes = 0) {
+    Result<Checkpoint> checkpoint = Checkpoint::open(source);
+    EXPECT_TRUE(checkpoint.ok());
+    ConversionOptions options = getOptions();
+    options.shardBytes = shardBytes;
+    Conversion conversion(*checkpoint, options);
+    Status status = conversion.plan(output);
+    EXPECT_TRUE(status.ok()) << status.getMessage();
+    return conversion.run(progress, cancel);
+  }
+
+  std::string folder, source, output;
+  std::atomic<bool> cancel{false};
+};
+
+const std::vector<std::string> kOnlySource = {"in.safetensors"};
+
+} // namespace
+
+TEST_F(ConversionTest, ProgressEndsAtTheWhole) {
+  uint64_t last = 0, total = 0;
+  Status status = convert([&](const Progress &progress) {
+    EXPECT_GT(progress.bytesRead, last);
+    last = progress.bytesRead;
+    total = progress.bytesTotal;
+    EXPECT_FALSE(progress.tensor.empty());
+  });
+  ASSERT_TRUE(status.ok()) << status.getMessage();
+  EXPECT_EQ(last, total);
+  EXPECT_EQ(list(),
+            (std::vector<std::string>{"in.safetensors", "out.safetensors"}));
+}
+
+TEST_F(ConversionTest, ASourceThatChangesIsRefused) {
+  bool changed = false;
+  Status status = convert([&](const Progress &) {
+    if (!changed)
+      std::ofstream(source, std::ios::app) << "x";
+    changed = true;
+  });
+  EXPECT_EQ(status.getCode(), QMM_STATUS_IO);
+  EXPECT_NE(status.getMessage().find("in.safetensors: changed while it was "
+                                     "read"),
+            std::string::npos)
+      << status.getMessage();
+  EXPECT_EQ(list(), kOnlySource);
+}
+
+TEST_F(ConversionTest, AnotherFileInItsPlaceIsAChange) {
+  bool changed = false;
+  Status status = convert([&](const Progress &) {
+    if (!changed) {
+      std::string other = source + ".new";
+      std::ifstream from(source, std::ios::binary);
+      std::ofstream(other, std::ios::binary) << from.rdbuf();
+      ::rename(other.c_str(), source.c_str());
+    }
+    changed = true;
+  });
+  EXPECT_EQ(status.getCode(), QMM_STATUS_IO);
+  EXPECT_EQ(list(), kOnlySource);
+}
+
+TEST_F(ConversionTest, AnInterruptionLeavesNothing) {
+  for (uint64_t shardBytes : {0, 100000}) {
+    cancel = false;
+    Status status =
+        convert([&](const Progress &) { cancel = true; }, shardBytes);
+    EXPECT_EQ(status.getCode(), QMM_STATUS_IO);
+    EXPECT_EQ(list(), kOnlySource);
+  }
+}
+
+TEST_F(ConversionTest, AnOldOutputStaysUntilTheNewOneIsWhole) {
+  std::ofstream(output) << "old";
+  cancel = true;
+  EXPECT_FALSE(convert([](const Progress &) {}).ok());
+  std::string text;
+  std::ifstream(output) >> text;
+  EXPECT_EQ(text, "old");
+  cancel = false;
+  EXPECT_TRUE(convert([](const Progress &) {}).ok());
+  EXPECT_TRUE(SafetensorsFile::open(output).ok());
+}
