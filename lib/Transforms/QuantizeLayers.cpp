@@ -54,11 +54,12 @@ static std::string refuse(const Layer &layer) {
 static ::qmmrt::Result<::qmmrt::Selection>
 getSelection(const LayerPolicy &policy) {
   ::qmmrt::Selection selection;
-  auto parse = [](const std::string &text,
-                  std::optional<::qmmrt::Pattern> &pattern) -> ::qmmrt::Status {
+  auto parse =
+      [](const std::string &text,
+         std::optional<::qmmrt::NamePattern> &pattern) -> ::qmmrt::Status {
     if (text.empty())
       return ::qmmrt::Status();
-    auto parsed = ::qmmrt::Pattern::fromRegex(text);
+    auto parsed = ::qmmrt::NamePattern::fromRegex(text);
     if (parsed.ok())
       pattern = std::move(*parsed);
     return parsed.getStatus();
