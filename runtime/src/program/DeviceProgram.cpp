@@ -133,50 +133,93 @@ Status DeviceProgram::loadKernels(const Module &module) {
   return Status();
 }
 
-Status DeviceProgram::upload(const Module &module, const void *const *host) {
-  constexpr uint64_t kAlignment = 256;
-  std::vector<uint64_t> offsets;
-  uint64_t end = 0;
-  auto place = [&](uint64_t bytes) {
+namespace {
+
+/// Places in one allocation, each at a multiple of 256 bytes.
+class Places {
+public:
+  /// False when an address space is too small.
+  bool add(uint64_t bytes) {
+    constexpr uint64_t kAlignment = 256;
     offsets.push_back(end);
     return !__builtin_add_overflow(end, bytes, &end) &&
            !__builtin_add_overflow(end, kAlignment - 1, &end) &&
            (end &= ~(kAlignment - 1), true);
-  };
+  }
+  uint64_t getBytes() const { return end; }
+  /// In the order of add(), each once.
+  char *take(void *memory) {
+    return static_cast<char *>(memory) + offsets[next++];
+  }
+
+private:
+  std::vector<uint64_t> offsets;
+  uint64_t end = 0;
+  size_t next = 0;
+};
+
+} // namespace
+
+/// Which parameters the entries read; init alone reads the others.
+static std::vector<bool> findKept(const Module &module) {
+  std::vector<bool> kept(module.parameters.size());
+  for (const Entry &entry : module.entries)
+    for (const Slot &slot : entry.slots)
+      if (slot.kind == Slot::Kind::Parameter)
+        kept[slot.index] = true;
+  return kept;
+}
+
+Status DeviceProgram::upload(const Module &module, const void *const *host) {
+  std::vector<bool> kept = findKept(module);
+  Places forever, forInit;
   bool fits = true;
-  for (const Parameter &parameter : module.parameters)
-    fits = fits && place(parameter.bytes);
+  for (size_t i = 0; i < module.parameters.size(); ++i)
+    fits =
+        (kept[i] ? forever : forInit).add(module.parameters[i].bytes) && fits;
   for (uint64_t bytes : module.packed)
-    fits = fits && place(bytes);
+    fits = forever.add(bytes) && fits;
   if (!fits)
     return Status(QMM_STATUS_OUT_OF_MEMORY,
                   "the program's weights overflow an address space");
-  Result<void *> allocated = device->allocate(size_t(end));
-  if (!allocated.ok())
-    return Status(allocated.getStatus().getCode(),
-                  "the program's weights: " +
-                      allocated.getStatus().getMessage());
-  memory = *allocated;
-  char *base = static_cast<char *>(memory);
-  size_t next = 0;
-  for (const Parameter &parameter : module.parameters) {
-    char *address = base + offsets[next];
-    if (Status status = device->copyToDevice(address, host[next],
+  auto allocate = [&](const Places &places, void *&result) -> Status {
+    Result<void *> allocated = device->allocate(size_t(places.getBytes()));
+    if (!allocated.ok())
+      return Status(allocated.getStatus().getCode(),
+                    "the program's weights: " +
+                        allocated.getStatus().getMessage());
+    result = *allocated;
+    return Status();
+  };
+  if (Status status = allocate(forever, memory); !status.ok())
+    return status;
+  if (forInit.getBytes() != 0)
+    if (Status status = allocate(forInit, initMemory); !status.ok())
+      return status;
+  for (size_t i = 0; i < module.parameters.size(); ++i) {
+    const Parameter &parameter = module.parameters[i];
+    char *address = kept[i] ? forever.take(memory) : forInit.take(initMemory);
+    if (Status status = device->copyToDevice(address, host[i],
                                              size_t(parameter.bytes), nullptr);
         !status.ok())
       return Status(status.getCode(), "parameter '" + parameter.key +
                                           "': " + status.getMessage());
     parameters.push_back(address);
-    ++next;
   }
   for (uint64_t bytes : module.packed) {
-    char *address = base + offsets[next++];
+    char *address = forever.take(memory);
     if (Status status = device->fill(address, 0, size_t(bytes), nullptr);
         !status.ok())
       return status;
     packed.push_back(address);
   }
   return device->synchronize(nullptr);
+}
+
+Status DeviceProgram::releaseInit() {
+  void *released = initMemory;
+  initMemory = nullptr;
+  return released ? device->free(released) : Status();
 }
 
 Result<std::unique_ptr<DeviceProgram>>
@@ -199,6 +242,7 @@ DeviceProgram::planMatmul(const qmm_scaled_matmul_args &args) const {
 
 DeviceProgram::~DeviceProgram() {
   // Nobody is left to tell.
+  (void)device->free(initMemory);
   (void)device->free(memory);
 }
 

@@ -41,6 +41,10 @@ public:
   Result<std::shared_ptr<const cuda::MatmulPlan>>
   planMatmul(const qmm_scaled_matmul_args &args) const;
 
+  /// When init has run: frees the parameters that no entry reads, whose
+  /// addresses are then meaningless.
+  Status releaseInit();
+
   const void *const *getParameters() const { return parameters.data(); }
   void *const *getPacked() const { return packed.data(); }
 
@@ -60,7 +64,8 @@ private:
   cuda::MatmulCache &matmuls;
   std::shared_ptr<cuda::DeviceModule> code;
   std::vector<Function> functions;
-  void *memory = nullptr; // parameters, then packed buffers
+  void *memory = nullptr;     // parameters of entries, then packed buffers
+  void *initMemory = nullptr; // parameters that only init reads
   std::vector<const void *> parameters;
   std::vector<void *> packed;
 };

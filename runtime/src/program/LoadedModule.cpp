@@ -92,7 +92,8 @@ Status qmm_module::runInitOnDevice(const Plan &plan, Bases bases) {
   if (status.ok())
     status = gpu.synchronize(/*stream=*/nullptr);
   Status freed = gpu.free(*arena);
-  return status.ok() ? freed : status;
+  Status released = device->releaseInit();
+  return !status.ok() ? status : !freed.ok() ? freed : released;
 }
 
 Status qmm_module::loadForDevice() {
