@@ -14,9 +14,10 @@
 """usage: prepare.py --bin=DIR --data=DIR --out=DIR [--target=cuda:sm_90]
 
 Compiles every layer of every checkpoint in DATA/checkpoints, with the
-activation wide and as the file says, and the functions in DATA/jax; writes
-them to OUT with inputs, expected results (a float64 evaluation of the file's
-bytes; jax's own) and a list of cases, cases.json.  OUT holds quant-run too."""
+activation wide and as the file says, those of model_bf16 quantized at load, and
+the functions in DATA/jax; writes them to OUT with inputs, expected results (a
+float64 evaluation of the file's bytes; the CPU's for what is quantized at load;
+jax's own) and a list of cases, cases.json.  OUT holds quant-run too."""
 
 import argparse
 import glob
@@ -31,6 +32,7 @@ import reference  # noqa: E402
 
 # Relative 2-norm errors; what they are made of is in docs/cuda.md.
 LAYER_BOUND = 4e-3
+LOAD_SCHEMES = ["fp8_128x128", "nvfp4", "int8_row"]
 JAX_BOUNDS = {
     "fp8_raw": 5e-3,
     "flax_fp8_mlp": 2e-2,
@@ -96,6 +98,31 @@ def main():
                               "inputs": source, "expected": expected,
                               "compared": False, "bound": LAYER_BOUND})
         os.remove(mlir)
+
+    # Weights quantized at load: what the CPU makes of them is tested elsewhere.
+    wide = os.path.join(checkpoints, "model_bf16.safetensors")
+    mlir = os.path.join(args.out, "model_bf16.mlir")
+    run([tool("quant-import"), wide, "-o", mlir])
+    for scheme in LOAD_SCHEMES:
+        command = [tool("quant-compile"), mlir, f"--quantize={scheme}",
+                   "--first-and-last", "--activations=wide", "-o"]
+        program = os.path.join(args.out, f"load.{scheme}.qmm")
+        host = program + ".cpu"
+        if not run(command + [host]) or not run(command + [program, target]):
+            failed += 1
+            continue
+        for layer in list_layers(tool, wide):
+            expected = f"load.{scheme}.{layer['name']}.expected.safetensors"
+            source = inputs[layer["k"]]
+            run([tool("quant-run"), host, f"--entry={layer['name']}",
+                 f"--inputs={os.path.join(args.out, source)}",
+                 f"--outputs={os.path.join(args.out, expected)}"])
+            cases.append({"program": f"load.{scheme}.qmm",
+                          "entry": layer["name"], "inputs": source,
+                          "expected": expected, "compared": True,
+                          "bound": LAYER_BOUND})
+        os.remove(host)
+    os.remove(mlir)
 
     jax = os.path.join(args.data, "jax")
     for path in sorted(glob.glob(os.path.join(jax, "*.generic.mlir"))):
