@@ -83,15 +83,22 @@ static cl::opt<Precision> scalePrecision(
                clEnumValN(Precision::Input, "input",
                           "to the weight's type, as comfy-kitchen does")),
     cl::init(Precision::F32), cl::cat(category));
-static cl::opt<OutputLayout> layout(
+static cl::opt<FileLayout> layout(
     "layout", cl::desc("Whose keys and layouts are written:"),
-    cl::values(clEnumValN(OutputLayout::Comfy, "comfy", "ComfyUI's (default)"),
-               clEnumValN(OutputLayout::ModelOpt, "modelopt",
+    cl::values(clEnumValN(FileLayout::Comfy, "comfy", "ComfyUI's (default)"),
+               clEnumValN(FileLayout::ModelOpt, "modelopt",
                           "ModelOpt's, of nvfp4 and fp8, with a "
                           "hf_quant_config.json"),
-               clEnumValN(OutputLayout::CompressedTensors, "compressed-tensors",
+               clEnumValN(FileLayout::CompressedTensors, "compressed-tensors",
                           "compressed-tensors', with a config.json")),
-    cl::init(OutputLayout::Comfy), cl::cat(category));
+    cl::init(FileLayout::Comfy), cl::cat(category));
+static cl::opt<FileLayout> sourceLayout(
+    "from-layout", cl::desc("Whose layout a source has that declares none:"),
+    cl::values(clEnumValN(FileLayout::Comfy, "comfy", "ComfyUI's"),
+               clEnumValN(FileLayout::ModelOpt, "modelopt", "ModelOpt's"),
+               clEnumValN(FileLayout::CompressedTensors, "compressed-tensors",
+                          "compressed-tensors'")),
+    cl::init(FileLayout::Declared), cl::cat(category));
 static cl::opt<std::string>
     calibration("calibration",
                 cl::desc("Static activation scales of fp8 and nvfp4 layers: "
@@ -197,6 +204,7 @@ static Status readOptions(ConversionOptions &options) {
   }
   options.embeddings = embeddings;
   options.layout = layout;
+  options.sourceLayout = sourceLayout;
   options.threads = jobs;
   options.weights.scalePrecisionInput = scalePrecision == Precision::Input;
   options.weights.allowNonfinite = allowNonfinite;

@@ -27,7 +27,10 @@ struct ConversionOptions {
   Selection selection;
   /// Also names of embeddings may be converted.
   bool embeddings = false;
-  OutputLayout layout = OutputLayout::Comfy;
+  /// Of a source that declares none.
+  FileLayout sourceLayout = FileLayout::Declared;
+  /// Whose keys and layouts are written.
+  FileLayout layout = FileLayout::Comfy;
   WeightOptions weights;
   /// With selection.choosesScheme: the least SQNR of a weight, in dB.
   double errorBudget = 0;
