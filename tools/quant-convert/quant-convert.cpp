@@ -75,6 +75,7 @@ static cl::opt<bool>
                cl::cat(category));
 namespace {
 enum class Precision { F32, Input };
+enum class Search { None, MSE };
 } // namespace
 static cl::opt<Precision> scalePrecision(
     "scale-precision", cl::desc("Where a tensor's scale is rounded:"),
@@ -83,6 +84,15 @@ static cl::opt<Precision> scalePrecision(
                clEnumValN(Precision::Input, "input",
                           "to the weight's type, as comfy-kitchen does")),
     cl::init(Precision::F32), cl::cat(category));
+static cl::opt<Search> scaleSearch(
+    "scale-search", cl::desc("How a block's scale is chosen:"),
+    cl::values(clEnumValN(Search::None, "none",
+                          "for its largest magnitude (default)"),
+               clEnumValN(Search::MSE, "mse",
+                          "for the least squared error among some near that "
+                          "one; for nvfp4 the choice of 4 over 6 is among "
+                          "them")),
+    cl::init(Search::None), cl::cat(category));
 static cl::opt<FileLayout> layout(
     "layout", cl::desc("Whose keys and layouts are written:"),
     cl::values(clEnumValN(FileLayout::Comfy, "comfy", "ComfyUI's (default)"),
@@ -207,6 +217,7 @@ static Status readOptions(ConversionOptions &options) {
   options.sourceLayout = sourceLayout;
   options.threads = jobs;
   options.weights.scalePrecisionInput = scalePrecision == Precision::Input;
+  options.weights.searchScales = scaleSearch == Search::MSE;
   options.weights.allowNonfinite = allowNonfinite;
   options.weights.measure = !reportPath.empty();
   return {};
