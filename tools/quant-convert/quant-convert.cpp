@@ -129,6 +129,11 @@ static cl::opt<std::string>
                cl::desc("Write what became of each layer, with its SQNR; - is "
                         "standard output"),
                cl::value_desc("F.json"), cl::cat(category));
+static cl::opt<bool> resume(
+    "resume",
+    cl::desc("Keep what a run that ends early has written, beside the output, "
+             "and continue from there"),
+    cl::cat(category));
 static cl::opt<unsigned> jobs("jobs", cl::desc("CPU threads (default: all)"),
                               cl::value_desc("N"), cl::init(0),
                               cl::cat(category));
@@ -216,6 +221,7 @@ static Status readOptions(ConversionOptions &options) {
   options.layout = layout;
   options.sourceLayout = sourceLayout;
   options.threads = jobs;
+  options.resumes = resume;
   options.weights.scalePrecisionInput = scalePrecision == Precision::Input;
   options.weights.searchScales = scaleSearch == Search::MSE;
   options.weights.allowNonfinite = allowNonfinite;
