@@ -3,7 +3,7 @@
 include(CMakePackageConfigHelpers)
 set(QMM_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/QMM)
 
-install(TARGETS qmmrt qmmrt_flags EXPORT QMMTargets
+install(TARGETS qmmrt qmmrt_convert qmmrt_flags EXPORT QMMTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT QMMTargets FILE QMMTargets.cmake DESTINATION ${QMM_PACKAGE_DIR})
 

@@ -80,6 +80,20 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     break;
   }
   case Stage::Quantized: {
+    if (options.observe)
+      pm.addPass(createInsertObservers());
+    if (!options.layers.isEmpty()) {
+      QuantizeLayersOptions layers;
+      layers.scheme = options.layers.scheme;
+      layers.include = options.layers.include;
+      layers.exclude = options.layers.exclude;
+      layers.policy = options.layers.policyFile;
+      layers.calibration = options.layers.calibrationFile;
+      layers.percentile = options.layers.percentile;
+      layers.firstAndLast = options.layers.firstAndLast;
+      layers.activations = options.activations;
+      pm.addPass(createQuantizeLayers(layers));
+    }
     QuantizeActivationsOptions quantize;
     quantize.activations = options.activations;
     OpPassManager &functions = pm.nest<func::FuncOp>();
@@ -96,6 +110,8 @@ void mlir::qmm::buildStagePipeline(OpPassManager &pm, Stage stage,
     pm.nest<func::FuncOp>().addPass(createLegalizeMatmuls());
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
+    if (options.hoistConstants)
+      pm.addPass(createHoistConstants());
     break;
   case Stage::Bufferized:
     pm.nest<func::FuncOp>().addPass(createLinalgElementwiseOpFusionPass());
@@ -150,8 +166,19 @@ struct StagePipelineOptions : PassPipelineOptions<StagePipelineOptions> {
   Option<bool> forGPU{*this, "gpu",
                       llvm::cl::desc("The targets are GPUs, not the CPU"),
                       llvm::cl::init(false)};
+  Option<bool> hoistConstants{
+      *this, "hoist-constants",
+      llvm::cl::desc("Compute what depends on parameters only once, when the "
+                     "program is loaded"),
+      llvm::cl::init(true)};
   PipelineOptions get() const {
-    return {activations, constantThreshold, roundings, forGPU};
+    PipelineOptions options;
+    options.activations = activations;
+    options.constantThreshold = constantThreshold;
+    options.roundings = roundings;
+    options.forGPU = forGPU;
+    options.hoistConstants = hoistConstants;
+    return options;
   }
 };
 

@@ -13,6 +13,7 @@
 
 #include "qmm/IR/LocationText.h"
 #include "qmm/IR/QMM.h"
+#include "qmm/Plan/Layers.h"
 #include "qmm/Plan/Passes.h"
 #include "qmm/Recognize/Passes.h"
 
@@ -56,7 +57,8 @@ static json::Object describeOp(Operation *op) {
   return json::Object{{"function", function
                                        ? json::Value(function.getName().str())
                                        : json::Value(nullptr)},
-                      {"location", getLocationText(op->getLoc())}};
+                      {"location", getLocationText(op->getLoc())},
+                      {"layer", nullptr}};
 }
 
 /// Is a value computed from data: by qmm.amax or a reduction, not far away?
@@ -81,10 +83,14 @@ static json::Value quantization(Value operand) {
   if (!isa<QuantizedTensorType>(operand.getType()))
     return nullptr;
   while (Operation *op = operand.getDefiningOp()) {
-    if (auto quantize = dyn_cast<QuantizeOp>(op))
+    if (auto quantize = dyn_cast<QuantizeOp>(op)) {
+      SmallVector<ParameterOp> sources;
+      if (isConstant(quantize.getResult(), sources))
+        return "load";
       return quantize.getScale() && !isFromData(quantize.getScale())
                  ? "static"
                  : "dynamic";
+    }
     if (isa<ScaledMatmulOp>(op))
       return "fused"; // into the product that computes it
     if (!isa<AssembleOp, DisassembleOp, TransposeOp, ReshapeOp, SliceOp, PadOp,
@@ -196,11 +202,17 @@ static json::Object describe(linalg::LinalgOp op) {
 
 json::Value mlir::qmm::buildReport(ModuleOp module) {
   json::Array matmuls;
+  llvm::DenseMap<Operation *, std::string> layers;
+  for (Layer &layer : getLayers(module))
+    layers[layer.op] = std::move(layer.name);
   module.walk([&](Operation *op) {
-    if (auto matmul = dyn_cast<ScaledMatmulOp>(op))
-      matmuls.push_back(describe(matmul));
-    else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-             linalgOp && op->hasAttr(QMMDialect::kReasonAttr))
+    if (auto matmul = dyn_cast<ScaledMatmulOp>(op)) {
+      json::Object entry = describe(matmul);
+      if (auto layer = layers.find(op); layer != layers.end())
+        entry["layer"] = layer->second;
+      matmuls.push_back(std::move(entry));
+    } else if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+               linalgOp && op->hasAttr(QMMDialect::kReasonAttr))
       matmuls.push_back(describe(linalgOp));
   });
   return json::Object{{"matmuls", std::move(matmuls)}};
@@ -247,6 +259,9 @@ void mlir::qmm::printReport(llvm::raw_ostream &os, const json::Value &report) {
         !epilogue.empty())
       os << ", " << epilogue;
     os << "\n";
+    if (std::string layer = getText(matmul.get("layer"), "");
+        !layer.empty() && layer != getText(matmul.get("function"), ""))
+      os << "    layer: " << layer << "\n";
     for (const json::Value &route : *matmul.getArray("route")) {
       const json::Object &object = *route.getAsObject();
       os << "    route: " << getText(object.get("kind"), "?") << " on "

@@ -230,8 +230,8 @@ llvm::Value *FunctionEmitter::slot(int32_t index) {
   case program::Slot::Kind::Arena:
     base = arena;
     break;
+  case program::Slot::Kind::Packed: // refused
   case program::Slot::Kind::Parameter:
-  case program::Slot::Kind::Packed:
     base =
         b.CreateLoad(b.getPtrTy(), at(parameters, slot.index * sizeof(void *)));
     break;
@@ -430,6 +430,11 @@ mlir::qmm::translateToLLVMIR(ModuleOp module, StringRef isa,
   FailureOr<program::Module> program = translateToProgram(module);
   if (failed(program))
     return failure();
+  if (!program->packed.empty())
+    return module.emitError(
+        "computes values once, when it is loaded, and functions of LLVM IR "
+        "aren't loaded: compile with --emit=llvm or --emit=object from the "
+        "stage 'planned' or before");
   std::unique_ptr<llvm::Module> result;
   if (auto kernels = module.lookupSymbol<ModuleOp>(QMMDialect::kKernelsModule);
       kernels && !program->kernels.empty()) {

@@ -27,8 +27,7 @@ namespace mlir::qmm {
 using namespace mlir;
 using namespace mlir::qmm;
 
-/// The scheme an input takes beside `weight`; null: it stays wide.
-static SchemeAttr getInputScheme(SchemeAttr weight) {
+SchemeAttr mlir::qmm::getInputScheme(SchemeAttr weight) {
   MLIRContext *context = weight.getContext();
   std::string name = weight.getName();
   if (name == "fp8" || name == "fp8_e5m2")
@@ -42,20 +41,17 @@ static SchemeAttr getInputScheme(SchemeAttr weight) {
   return {};
 }
 
-/// The input's type under `scheme`: a plain layout, K padded to whole blocks,
-/// nibbles in the weight's order.
-static QuantizedTensorType getInputType(RankedTensorType input,
-                                        SchemeAttr scheme,
-                                        LayoutAttr weightLayout) {
+QuantizedTensorType mlir::qmm::getPlainType(RankedTensorType wide,
+                                            SchemeAttr scheme,
+                                            NibbleOrder nibbles) {
   int64_t block = std::max<int64_t>(scheme.getBlockK(), 1);
   int64_t padK =
-      scheme.getScale().isF32() || input.getShape().back() % block == 0 ? 1
-                                                                        : block;
-  auto layout = LayoutAttr::get(input.getContext(), ScaleLayout::Linear,
-                                scheme.isFloat4() ? weightLayout.getNibbles()
-                                                  : NibbleOrder::None,
+      scheme.getScale().isF32() || wide.getShape().back() % block == 0 ? 1
+                                                                       : block;
+  auto layout = LayoutAttr::get(wide.getContext(), ScaleLayout::Linear,
+                                scheme.isFloat4() ? nibbles : NibbleOrder::None,
                                 /*padOuter=*/1, padK, /*scalePad=*/1);
-  return QuantizedTensorType::get(input.getShape(), input.getElementType(),
+  return QuantizedTensorType::get(wide.getShape(), wide.getElementType(),
                                   scheme, layout);
 }
 
@@ -89,52 +85,69 @@ static Value scaleColumns(OpBuilder &builder, Location loc, Value input,
   return generic.getResult(0);
 }
 
-void mlir::qmm::lowerLinear(LinearOp linear, ActivationPolicy policy,
-                            ArrayRef<StringRef> chips) {
-  OpBuilder builder(linear);
-  Location loc = linear.getLoc();
-  Value input = linear.getInput();
-  if (Value scale = linear.getPreQuantScale())
-    input = scaleColumns(builder, loc, input, scale);
-
-  auto weight = dyn_cast<QuantizedTensorType>(linear.getWeight().getType());
-  SchemeAttr scheme = weight && !linear.getFullPrecision()
-                          ? getInputScheme(weight.getScheme())
-                          : SchemeAttr();
-  if (policy == ActivationPolicy::Wide)
-    scheme = {};
+Value mlir::qmm::quantizeInput(OpBuilder &builder, Location loc, Value input,
+                               QuantizedTensorType weight, Value inputScale,
+                               ActivationPolicy policy,
+                               ArrayRef<StringRef> chips, std::string &note) {
+  SchemeAttr scheme = policy == ActivationPolicy::Wide ||
+                              !isa<RankedTensorType>(input.getType())
+                          ? SchemeAttr()
+                          : getInputScheme(weight.getScheme());
   if (scheme && policy == ActivationPolicy::Auto &&
       !llvm::all_of(chips, [&](StringRef chip) {
         return multipliesNatively(chip, scheme, weight);
       }))
     scheme = {};
-
-  std::string note = "activation: wide";
-  if (scheme) {
-    Value scale, tensorScale;
-    bool perTensor = scheme.isPerTensor();
-    StringRef how = ", dynamic";
-    bool useFile = policy == ActivationPolicy::Auto ||
-                   policy == ActivationPolicy::Checkpoint ||
-                   (policy == ActivationPolicy::Comfy && perTensor);
-    if (useFile && linear.getInputScale() &&
-        (perTensor || scheme.getTensorScale())) {
-      (perTensor ? scale : tensorScale) = linear.getInputScale();
-      how = ", scale from the checkpoint";
-    } else if (policy == ActivationPolicy::Comfy && perTensor) {
-      scale = arith::ConstantOp::create(
-          builder, loc,
-          DenseElementsAttr::get(
-              RankedTensorType::get({}, builder.getF32Type()), 1.0f));
-      how = ", scale 1.0";
-    }
-    QuantizedTensorType type = getInputType(
-        cast<RankedTensorType>(input.getType()), scheme, weight.getLayout());
-    input = QuantizeOp::create(builder, loc, type, input, scale, tensorScale,
-                               /*precision=*/TypeAttr(), E8M0Rounding::Ceil,
-                               /*scale_precision_input=*/false);
-    note = "activation: " + scheme.getName() + how.str();
+  if (!scheme) {
+    note = "activation: wide";
+    return input;
   }
+  Value scale, tensorScale;
+  bool perTensor = scheme.isPerTensor();
+  StringRef how = ", dynamic";
+  bool useGiven = policy == ActivationPolicy::Auto ||
+                  policy == ActivationPolicy::Checkpoint ||
+                  (policy == ActivationPolicy::Comfy && perTensor);
+  if (useGiven && inputScale && (perTensor || scheme.getTensorScale())) {
+    (perTensor ? scale : tensorScale) = inputScale;
+    how = ", static";
+  } else if (policy == ActivationPolicy::Comfy && perTensor) {
+    scale = arith::ConstantOp::create(
+        builder, loc,
+        DenseElementsAttr::get(RankedTensorType::get({}, builder.getF32Type()),
+                               1.0f));
+    how = ", scale 1.0";
+  }
+  note = "activation: " + scheme.getName() + how.str();
+  return QuantizeOp::create(
+      builder, loc,
+      getPlainType(cast<RankedTensorType>(input.getType()), scheme,
+                   weight.getLayout().getNibbles()),
+      input, scale, tensorScale, /*precision=*/TypeAttr(), E8M0Rounding::Ceil,
+      /*scale_precision_input=*/false);
+}
+
+void mlir::qmm::scaleInput(LinearOp linear) {
+  Value scale = linear.getPreQuantScale();
+  if (!scale)
+    return;
+  OpBuilder builder(linear);
+  linear.getInputMutable().assign(
+      scaleColumns(builder, linear.getLoc(), linear.getInput(), scale));
+  linear.getPreQuantScaleMutable().clear();
+}
+
+void mlir::qmm::lowerLinear(LinearOp linear, ActivationPolicy policy,
+                            ArrayRef<StringRef> chips) {
+  scaleInput(linear);
+  OpBuilder builder(linear);
+  Location loc = linear.getLoc();
+  Value input = linear.getInput();
+  std::string note = "activation: wide";
+  if (auto weight = dyn_cast<QuantizedTensorType>(linear.getWeight().getType());
+      weight && !linear.getFullPrecision())
+    input = quantizeInput(builder, loc, input, weight, linear.getInputScale(),
+                          policy, chips, note);
 
   auto matmul = ScaledMatmulOp::create(
       builder, loc, TypeRange{linear.getResult().getType()}, input,

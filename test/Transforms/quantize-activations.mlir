@@ -11,7 +11,7 @@ module attributes {qmm.targets = [#qmm.target<"cpu">]} {
   // CHECK-SAME: %[[X:.*]]: tensor<?x256xbf16>, %[[W:.*]]: {{.*}}, %[[S:.*]]: tensor<f32>)
   // WIDE: qmm.scaled_matmul %[[X]], %[[W]] {qmm.notes = ["activation: wide"]}
   // FILE: %[[Q:.*]] = qmm.quantize %[[X]] scale(%[[S]] : tensor<f32>) : {{.*}} -> !qmm.tensor<?x256xbf16, fp8>
-  // FILE: qmm.scaled_matmul %[[Q]], %[[W]] {qmm.notes = ["activation: fp8, scale from the checkpoint"]}
+  // FILE: qmm.scaled_matmul %[[Q]], %[[W]] {qmm.notes = ["activation: fp8, static"]}
   // DYNAMIC: qmm.quantize %[[X]] :
   // DYNAMIC: {qmm.notes = ["activation: fp8, dynamic"]}
   // COMFY: qmm.quantize %[[X]] scale(%[[S]] : tensor<f32>)

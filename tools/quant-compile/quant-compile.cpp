@@ -67,6 +67,44 @@ static cl::opt<ActivationPolicy>
     activations("activations", cl::desc("What a linear layer's input becomes:"),
                 getActivationPolicyValues(), cl::init(ActivationPolicy::Auto),
                 cl::cat(category));
+static cl::opt<std::string> quantizeTo(
+    "quantize",
+    cl::desc("Quantize wide weights when the program is loaded: fp8, fp8_row, "
+             "mxfp8, nvfp4, int8_row, ... (layers are chosen as in "
+             "quant-convert)"),
+    cl::value_desc("scheme"), cl::cat(category));
+static cl::opt<std::string>
+    include("include",
+            cl::desc("With --quantize: only layers in whose name this regular "
+                     "expression is found, first and last ones too"),
+            cl::value_desc("regex"), cl::cat(category));
+static cl::opt<std::string>
+    exclude("exclude",
+            cl::desc("With --quantize or --policy: keep such layers"),
+            cl::value_desc("regex"), cl::cat(category));
+static cl::opt<bool> firstAndLast(
+    "first-and-last",
+    cl::desc("With --quantize: layers outside of all numbered blocks too"),
+    cl::cat(category));
+static cl::opt<std::string> policyPath(
+    "policy",
+    cl::desc("Schemes by layer, as quant-convert reads them; --quantize is for "
+             "the rest"),
+    cl::value_desc("file.json"), cl::cat(category));
+static cl::opt<std::string> calibrationPath(
+    "calibration",
+    cl::desc("Static scales for FP8 and NVFP4 activations, from what quant-run "
+             "--calibrate measured"),
+    cl::value_desc("file.json"), cl::cat(category));
+static cl::opt<std::string> calibrationPercentile(
+    "calibration-percentile",
+    cl::desc("Of the magnitudes measured (99, 99.9, 99.99, 99.999), instead of "
+             "the largest one"),
+    cl::value_desc("percent"), cl::cat(category));
+static cl::opt<bool> observe(
+    "observe",
+    cl::desc("Make the inputs of layers results, for quant-run --calibrate"),
+    cl::cat(category));
 static cl::opt<Roundings> roundings(
     "roundings",
     cl::desc("What becomes of roundings to bf16 and f16 around matmuls:"),
@@ -205,9 +243,18 @@ static LogicalResult runPipeline(ModuleOp module) {
   }
   PassManager pm(module.getContext());
   PipelineOptions options;
+  options.layers.scheme = quantizeTo;
+  options.layers.include = include;
+  options.layers.exclude = exclude;
+  options.layers.firstAndLast = firstAndLast;
+  options.layers.policyFile = policyPath;
+  options.layers.calibrationFile = calibrationPath;
+  options.layers.percentile = calibrationPercentile;
+  options.observe = observe;
   options.activations = activations;
   options.roundings = roundings;
   options.forGPU = isForGPU(module);
+  options.hoistConstants = emitKind != Emit::LLVM && emitKind != Emit::Object;
   buildPipeline(pm, from, compileTo, options);
   return pm.run(module);
 }
@@ -324,6 +371,9 @@ int main(int argc, char **argv) {
       "\n"
       "  quant-compile layers.mlir -o model.qmm --report=-\n"
       "  quant-compile layers.mlir --activations=checkpoint -o model.qmm\n"
+      "  quant-compile layers.mlir --quantize=nvfp4 --exclude=mlp "
+      "-o model.qmm\n"
+      "  quant-compile layers.mlir --observe -o observed.qmm\n"
       "  quant-compile model.mlir --compile-to=recognized\n"
       "  quant-compile model.mlir --emit=llvm -o model.ll\n");
   bool stopsEarly = compileTo != Stage::Lowered;
@@ -334,6 +384,17 @@ int main(int argc, char **argv) {
       compileTo.getNumOccurrences() && !emitKind.getNumOccurrences();
   if (stopsEarly || asksForMLIR || emitBytecode)
     emitKind = Emit::MLIR;
+  if (quantizeTo.empty() && policyPath.empty() &&
+      (include.getNumOccurrences() || exclude.getNumOccurrences() ||
+       firstAndLast))
+    return fail("--include, --exclude and --first-and-last go with --quantize "
+                "or --policy");
+  if (calibrationPercentile.getNumOccurrences() && calibrationPath.empty())
+    return fail("--calibration-percentile goes with --calibration");
+  if (observe &&
+      !(quantizeTo.empty() && policyPath.empty() && calibrationPath.empty()))
+    return fail("--observe is for the program that isn't quantized yet: "
+                "--quantize, --policy and --calibration come after it");
   for (const std::string &isa : isas)
     if (!llvm::is_contained(getHostISAs(), isa))
       return fail("--isa: '" + isa + "' isn't known; there are " +

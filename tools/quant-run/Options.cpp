@@ -43,6 +43,13 @@ Status setString(Options &options, const std::string &value) {
   return Status();
 }
 
+Status addInputs(Options &options, const std::string &value) {
+  if (value.empty())
+    return invalid("is empty");
+  options.inputs.push_back(value);
+  return Status();
+}
+
 template <bool Options::*Field>
 Status setFlag(Options &options, const std::string &) {
   options.*Field = true;
@@ -89,14 +96,20 @@ const Option kOptions[] = {
     {"entry", Takes::Value, "NAME",
      "the function to run; not needed when there is one",
      setString<&Options::entry>},
-    {"inputs", Takes::Value, "F.safetensors", "where arguments come from",
-     setString<&Options::inputs>},
+    {"inputs", Takes::Value, "F.safetensors",
+     "where arguments come from; with --calibrate any number of times",
+     addInputs},
     {"outputs", Takes::Value, "F.safetensors",
      "where results go, by result name or as out0, out1, ...",
      setString<&Options::outputs>},
     {"compare", Takes::Value, "F.safetensors",
      "compare results with the tensors of this file",
      setString<&Options::compare>},
+    {"calibrate", Takes::Value, "OUT.json",
+     "write statistics of layers' inputs (quant-compile --observe)",
+     setString<&Options::calibrate>},
+    {"append", Takes::Nothing, "", "with --calibrate: add to what OUT.json has",
+     setFlag<&Options::append>},
     {"rtol", Takes::Value, "X",
      "allowed relative 2-norm error of a result (default 1e-2)",
      setTolerance<&Options::rtol>},
@@ -183,10 +196,20 @@ Result<Options> parseOptions(int argc, char **argv) {
   if (options.program.empty())
     return invalid("no program is given, expected a .qmm, .mlir or .mlirbc "
                    "file; see --help");
+  if (options.append && options.calibrate.empty())
+    return invalid("--append goes with --calibrate");
+  if (!options.calibrate.empty() &&
+      (!options.outputs.empty() || !options.compare.empty() ||
+       options.benchmark != 0))
+    return invalid("--calibrate goes with none of --outputs, --compare and "
+                   "--benchmark");
+  if (options.calibrate.empty() && options.inputs.size() > 1)
+    return invalid("--inputs is given more than once, which is for "
+                   "--calibrate");
   if (!options.list && options.outputs.empty() && options.compare.empty() &&
-      options.benchmark == 0)
-    return invalid("nothing to do: give --outputs, --compare, --benchmark or "
-                   "--list; see --help");
+      options.calibrate.empty() && options.benchmark == 0)
+    return invalid("nothing to do: give --outputs, --compare, --calibrate, "
+                   "--benchmark or --list; see --help");
   return options;
 }
 
@@ -223,6 +246,10 @@ std::string getHelp() {
       "rtol, or\n"
       "every element is within atol; NaN never passes.\n"
       "\n"
+      "--calibrate takes the results named LAYER:input and writes, for each "
+      "LAYER, the\n"
+      "largest magnitude and percentiles over all input files.\n"
+      "\n"
       "Exit status: 0 ok, 1 a comparison failed, 2 a usage or run error.\n"
       "\n"
       "examples:\n"
@@ -235,6 +262,13 @@ std::string getHelp() {
       "  Compile, run and check against known results:\n"
       "    quant-run fp8.mlir --inputs=io.safetensors "
       "--compare=io.safetensors --rtol=5e-3\n"
+      "  Measure activations, for static scales:\n"
+      "    quant-compile model.mlir --observe -o observed.qmm\n"
+      "    quant-run observed.qmm --inputs=a.safetensors "
+      "--inputs=b.safetensors \\\n"
+      "              --calibrate=calibration.json\n"
+      "    quant-compile model.mlir --quantize=fp8 "
+      "--calibration=calibration.json -o model.qmm\n"
       "  How fast is it:\n"
       "    quant-run model.qmm --inputs=x.safetensors --benchmark=100\n";
   return text;

@@ -15,15 +15,17 @@
 #include "support/Status.h"
 
 #include <string>
+#include <vector>
 
 namespace qmmrt::run {
 
 struct Options {
   std::string program; // .qmm, .mlir or .mlirbc
   std::string entry;
-  std::string inputs;
+  std::vector<std::string> inputs; // more than one only with `calibrate`
   std::string outputs;
   std::string compare;
+  std::string calibrate;
   std::string checkpoint;  // for compiling
   std::string activations; // for compiling
   std::string weightsDir;
@@ -32,6 +34,7 @@ struct Options {
   double atol = 0;
   unsigned threads = 0;   // 0: the CPUs this process may run on
   unsigned benchmark = 0; // timed runs; 0: none
+  bool append = false;
   bool json = false;
   bool list = false;
   bool help = false;

@@ -20,10 +20,17 @@
 #include <algorithm>
 #include <chrono>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <unistd.h>
 
 namespace qmmrt::run {
+
+void showProgress(const std::string &what) {
+  if (::isatty(STDERR_FILENO))
+    std::fprintf(stderr, "quant-run: %s...\n", what.c_str());
+}
 
 static Status fromCall(qmm_status status) {
   return status == QMM_STATUS_OK ? Status() : Status(status, qmm_last_error());

@@ -19,6 +19,9 @@
 
 namespace qmmrt::run {
 
+/// For a person who waits, not for a log.
+void showProgress(const std::string &what);
+
 struct Timing {
   unsigned runs = 0;
   double minSeconds = 0;

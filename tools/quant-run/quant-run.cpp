@@ -10,6 +10,7 @@
 // expected ones.
 //
 //===----------------------------------------------------------------------===//
+#include "Calibrate.h"
 #include "Compare.h"
 #include "Compile.h"
 #include "Run.h"
@@ -29,12 +30,6 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 enum ExitCode { kOk = 0, kComparisonFailed = 1, kError = 2 };
-
-/// For a person who waits, not for a log.
-void showProgress(const char *what) {
-  if (::isatty(STDERR_FILENO))
-    std::fprintf(stderr, "quant-run: %s...\n", what);
-}
 
 int fail(const Status &status) {
   std::fprintf(stderr, "quant-run: error: %s\n", status.getMessage().c_str());
@@ -176,8 +171,14 @@ int execute(const Options &options) {
   Result<qmm_entry *> entry = program.findEntry(options.entry);
   if (!entry.ok())
     return fail(entry.getStatus());
+  if (!options.calibrate.empty()) {
+    Status status = calibrate(*entry, options);
+    return status.ok() ? kOk : fail(status);
+  }
   Call call(*entry);
-  if (Status status = call.prepare(options.inputs); !status.ok())
+  if (Status status =
+          call.prepare(options.inputs.empty() ? "" : options.inputs.front());
+      !status.ok())
     return fail(status);
   showProgress("running");
   if (Status status = call.run(); !status.ok())

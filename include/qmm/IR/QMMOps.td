@@ -34,7 +34,9 @@ def QMM_ParameterOp : QMM_Op<"parameter", [Pure]> {
     Stands for the bytes under `key`, spelled `scope::name`: the tensor `name`
     of the file that the module's `qmm.parameter_files` gives for `scope`.  Scope
     `const` names the module's own `qmm.constants`.  IR never holds the bytes.
-    With a digest (xxh3-64 of the bytes) whoever reads them checks it.
+    With a digest (xxh3-64 of the bytes) whoever reads them checks it.  A file may
+    be a checkpoint of many, and a name may derive a tensor from another:
+    `NAME@reciprocal`, `NAME@f32`, `NAME@[I]` (`docs/checkpoints.md`).
 
     The file's shape equals the result's up to extents of 1; its dtype is the
     result's element type, where i8 stands for packed 4-bit codes too and a

@@ -57,10 +57,15 @@ inline llvm::cl::ValuesClass getStageValues() {
 }
 
 struct PipelineOptions {
+  LayerPolicy layers;
+  bool observe = false; // inputs of layers are results, too
   ActivationPolicy activations = ActivationPolicy::Auto;
   int64_t constantThreshold = 1024;
   Roundings roundings = Roundings::Relax;
   bool forGPU = false; // what the module's targets are
+  /// What depends on parameters only runs when a program is loaded: not for
+  /// LLVM IR, which nobody loads.
+  bool hoistConstants = true;
 };
 
 /// Appends the passes of one stage, its contract's check last.

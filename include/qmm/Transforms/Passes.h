@@ -20,7 +20,10 @@
 
 namespace mlir::qmm {
 class LinearOp;
+class QuantizedTensorType;
 class ScaledMatmulOp;
+class SchemeAttr;
+enum class NibbleOrder : uint32_t;
 
 /// What the input of a linear layer becomes: --qmm-quantize-activations.
 enum class ActivationPolicy { Auto, Wide, Checkpoint, Dynamic, Comfy };
@@ -39,9 +42,54 @@ inline llvm::cl::ValuesClass getActivationPolicyValues() {
                  "as ComfyUI: the file's scale or 1.0 for FP8, else dynamic"));
 }
 
+/// Multiplies the input by the pre_quant_scale, which goes.
+void scaleInput(LinearOp linear);
+
+/// Makes the wide inputs of all layers results of their functions, named by the
+/// layer and kObserverSuffix; warns of layers where that can't be done.
+void insertObservers(ModuleOp module);
+
+/// quant-run --calibrate knows results by it.
+inline constexpr llvm::StringLiteral kObserverSuffix = ":input";
+
 /// Rewrites `linear` to a scaled_matmul.  `chips`: what is compiled for.
 void lowerLinear(LinearOp linear, ActivationPolicy policy,
                  ArrayRef<StringRef> chips);
+
+/// `wide` under `scheme` in a plain layout, K padded to whole blocks; `nibbles`
+/// for 4-bit elements.
+QuantizedTensorType getPlainType(RankedTensorType wide, SchemeAttr scheme,
+                                 NibbleOrder nibbles);
+
+/// What an input beside a weight of a scheme is quantized to; null: nothing.
+SchemeAttr getInputScheme(SchemeAttr weight);
+
+/// `input` as the left operand beside `weight`: itself, or quantized as the
+/// policy says, by `inputScale` (tensor<f32>; null: there is none) where it
+/// takes one.  `note` says what became of it.
+Value quantizeInput(OpBuilder &builder, Location loc, Value input,
+                    QuantizedTensorType weight, Value inputScale,
+                    ActivationPolicy policy, ArrayRef<StringRef> chips,
+                    std::string &note);
+
+/// Which layers become what: --qmm-quantize-layers.
+struct LayerPolicy {
+  std::string scheme;           // of layers that no rule is for; "": they stay
+  std::string include, exclude; // regular expressions; "": none
+  std::string policyFile, calibrationFile; // JSON; "": none
+  std::string percentile; // of the calibration: "99.9"; "": the largest
+  bool firstAndLast = false;
+
+  bool isEmpty() const {
+    return scheme.empty() && policyFile.empty() && calibrationFile.empty();
+  }
+};
+
+/// Quantizes constant weights and gives inputs their calibrated scales; fails,
+/// with a diagnostic, for a file that can't be read, an unknown scheme, and
+/// patterns and names that match no layer.
+LogicalResult quantizeLayers(ModuleOp module, const LayerPolicy &policy,
+                             ActivationPolicy activations);
 
 /// Rewrites a planned matmul so that its first route takes it as it is.  Fails,
 /// with a diagnostic at the op, where the targets' routes differ.
@@ -62,6 +110,15 @@ LogicalResult placeBuffers(FunctionOpInterface function);
 
 /// Number of output arguments, on a function whose buffers are placed.
 inline constexpr llvm::StringLiteral kNumOutputsAttr = "qmm.num_outputs";
+
+/// Moves what depends on parameters only to kInitFunction; fails, with a
+/// diagnostic, where another symbol has that name.
+LogicalResult hoistConstants(ModuleOp module);
+
+/// The function that a program runs once, when it is loaded.  Its results are
+/// the parameters of the scope kPackedScope, by index.
+inline constexpr llvm::StringLiteral kInitFunction = "qmm.init";
+inline constexpr llvm::StringLiteral kPackedScope = "packed";
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION

@@ -45,6 +45,152 @@ def SpillConstants : Pass<"qmm-spill-constants", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::qmm::QMMDialect"];
 }
 
+def HoistConstants : Pass<"qmm-hoist-constants", "::mlir::ModuleOp"> {
+  let summary = "What depends on parameters only runs once";
+  let description = [{
+    Quantizations, relayouts, transposes and arithmetic whose operands are all
+    parameters or constants move to the function `@qmm.init`, which a program
+    runs when it is loaded; the rest reads their results as parameters of the
+    scope `packed`.  Equal computations become one.
+
+    A value that takes more memory than the parameters it is made of, and more
+    than 4 KiB, is computed where it was: a dequantized weight isn't worth the
+    memory.
+
+    Error: another symbol has the name `qmm.init`.  Running it again changes
+    nothing.
+
+    Before:
+    ```mlir
+    func.func @f(%x: tensor<?x32xbf16>) -> tensor<?x16xbf16> {
+      %w = qmm.parameter "model::w" : tensor<16x32xbf16>
+      %q = qmm.quantize %w : tensor<16x32xbf16> -> !qmm.tensor<16x32xbf16, fp8>
+      %y = qmm.scaled_matmul %x, %q
+        : tensor<?x32xbf16>, !qmm.tensor<16x32xbf16, fp8> -> tensor<?x16xbf16>
+      return %y : tensor<?x16xbf16>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @qmm.init() -> (tensor<16x32xf8E4M3FN>, tensor<f32>) {
+      %w = qmm.parameter "model::w" : tensor<16x32xbf16>
+      %q = qmm.quantize %w : tensor<16x32xbf16> -> !qmm.tensor<16x32xbf16, fp8>
+      %data, %scale = qmm.disassemble %q
+        : !qmm.tensor<16x32xbf16, fp8> -> tensor<16x32xf8E4M3FN>, tensor<f32>
+      return %data, %scale : tensor<16x32xf8E4M3FN>, tensor<f32>
+    }
+    func.func @f(%x: tensor<?x32xbf16>) -> tensor<?x16xbf16> {
+      %data = qmm.parameter "packed::0" : tensor<16x32xf8E4M3FN>
+      %scale = qmm.parameter "packed::1" : tensor<f32>
+      %q = qmm.assemble %data, %scale
+        : tensor<16x32xf8E4M3FN>, tensor<f32> -> !qmm.tensor<16x32xbf16, fp8>
+      %y = qmm.scaled_matmul %x, %q
+        : tensor<?x32xbf16>, !qmm.tensor<16x32xbf16, fp8> -> tensor<?x16xbf16>
+      return %y : tensor<?x16xbf16>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::func::FuncDialect"];
+}
+
+def InsertObservers : Pass<"qmm-insert-observers", "::mlir::ModuleOp"> {
+  let summary = "Inputs of layers as results, to be measured";
+  let description = [{
+    The wide input of every layer (`--qmm-quantize-layers` says what one is and
+    how it is named), after its `pre_quant_scale`, becomes one more result of its
+    function, `qmm.name` LAYER:input; LAYER:input#2 and so on when a weight is
+    used again.  `quant-run --calibrate` measures such results.
+
+    Warning: a layer inside of control flow, or in a function that others call,
+    isn't observed.
+
+    Before:
+    ```mlir
+    func.func @f(%x: tensor<?x256xbf16>) -> tensor<?x64xbf16> {
+      %w = qmm.parameter "model::fc1.weight" : tensor<64x256xbf16>
+      %y = qmm.linear %x, %w : tensor<?x256xbf16>, tensor<64x256xbf16> -> tensor<?x64xbf16>
+      return %y : tensor<?x64xbf16>
+    }
+    ```
+    After:
+    ```mlir
+    func.func @f(%x: tensor<?x256xbf16>)
+        -> (tensor<?x64xbf16>, tensor<?x256xbf16> {qmm.name = "fc1:input"}) {
+      %w = qmm.parameter "model::fc1.weight" : tensor<64x256xbf16>
+      %y = qmm.linear %x, %w : tensor<?x256xbf16>, tensor<64x256xbf16> -> tensor<?x64xbf16>
+      return %y, %x : tensor<?x64xbf16>, tensor<?x256xbf16>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def QuantizeLayers : Pass<"qmm-quantize-layers", "::mlir::ModuleOp"> {
+  let summary = "Wide constant weights to a scheme, inputs by calibrated scales";
+  let description = [{
+    A `qmm.linear` or `qmm.scaled_matmul` whose second operand is wide and depends
+    on parameters and constants only gets it quantized.  What the input becomes
+    is decided by `activations`, for `qmm.linear` later
+    (`--qmm-quantize-activations`); with `calibration`, FP8 and NVFP4 inputs take
+    the scale of the largest magnitude that the file has for the layer.
+
+    Layers are named by their weight's key without `.weight`, or, where that isn't
+    one tensor of a file, `FUNCTION.I` for the I-th product of a function.
+    Selecting is as in quant-convert: `exclude` keeps layers, else the first rule
+    of `policy` decides, else `scheme` is for those that `include` names, or for
+    all but those outside of numbered blocks.  `qmm.notes` says what became of
+    each layer.
+
+    Errors: an unknown scheme, a pattern that matches no layer, a calibrated layer
+    that isn't there, a file that can't be read.  Running it again changes
+    nothing but notes.
+
+    Before:
+    ```mlir
+    func.func @f(%x: tensor<?x256xbf16>) -> tensor<?x64xbf16> {
+      %w = qmm.parameter "model::fc1.weight" : tensor<64x256xbf16>
+      %y = qmm.linear %x, %w : tensor<?x256xbf16>, tensor<64x256xbf16> -> tensor<?x64xbf16>
+      return %y : tensor<?x64xbf16>
+    }
+    ```
+    After, with `scheme=mxfp8`:
+    ```mlir
+    func.func @f(%x: tensor<?x256xbf16>) -> tensor<?x64xbf16> {
+      %w = qmm.parameter "model::fc1.weight" : tensor<64x256xbf16>
+      %q = qmm.quantize %w : tensor<64x256xbf16> -> !qmm.tensor<64x256xbf16, mxfp8>
+      %y = qmm.linear %x, %q {qmm.notes = ["weight: quantized to mxfp8 when loaded"]}
+        : tensor<?x256xbf16>, !qmm.tensor<64x256xbf16, mxfp8> -> tensor<?x64xbf16>
+      return %y : tensor<?x64xbf16>
+    }
+    ```
+  }];
+  let options = [
+    Option<"scheme", "scheme", "std::string", /*default=*/"",
+           "What weights become that no rule is for">,
+    Option<"include", "include", "std::string", /*default=*/"",
+           "Only layers in whose name this regular expression is found">,
+    Option<"exclude", "exclude", "std::string", /*default=*/"",
+           "Keep such layers">,
+    Option<"policy", "policy", "std::string", /*default=*/"",
+           "A JSON file of rules">,
+    Option<"calibration", "calibration", "std::string", /*default=*/"",
+           "A JSON file of the inputs' largest magnitudes">,
+    Option<"percentile", "percentile", "std::string", /*default=*/"",
+           "Of the magnitudes, instead of the largest: 99.9">,
+    Option<"firstAndLast", "first-and-last", "bool", /*default=*/"false",
+           "Layers outside of numbered blocks too">,
+    Option<"activations", "activations", "::mlir::qmm::ActivationPolicy",
+           /*default=*/"::mlir::qmm::ActivationPolicy::Auto",
+           "What becomes of the layers' inputs",
+           "::mlir::qmm::getActivationPolicyValues()">];
+  let dependentDialects = ["::mlir::qmm::QMMDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def RecordExtents
     : InterfacePass<"qmm-record-extents", "FunctionOpInterface"> {
   let summary = "Which extents of a function's arguments must be equal";
@@ -167,7 +313,7 @@ def QuantizeActivations
                  %s: tensor<f32>) -> tensor<?x64xbf16> {
       %q = qmm.quantize %x scale(%s : tensor<f32>)
         : tensor<?x256xbf16> -> !qmm.tensor<?x256xbf16, fp8>
-      %y = qmm.scaled_matmul %q, %w {qmm.notes = ["activation: fp8, scale from the checkpoint"]}
+      %y = qmm.scaled_matmul %q, %w {qmm.notes = ["activation: fp8, static"]}
         : !qmm.tensor<?x256xbf16, fp8>, !qmm.tensor<64x256xbf16, fp8> -> tensor<?x64xbf16>
       return %y : tensor<?x64xbf16>
     }

@@ -49,8 +49,12 @@ public:
         slots(entry, dims, parameters) {}
 
   FailureOr<program::Entry> build();
+  /// The function that runs when the program is loaded: its outputs become
+  /// the module's packed buffers.
+  FailureOr<program::Entry> buildInit(std::vector<uint64_t> &packed);
 
 private:
+  LogicalResult addCommands();
   LogicalResult addArguments();
   void addChecks();
   LogicalResult addResults(Operation *terminator);
@@ -126,7 +130,10 @@ LogicalResult EntryBuilder::addArguments() {
       else
         value.shape.emplace_back(); // from the terminator
     }
-    slots.addArgument(argument, isInput, isInput ? i : i - inputs, value);
+    slots.addArgument(argument,
+                      isInput ? program::Slot::Kind::Input
+                              : program::Slot::Kind::Output,
+                      isInput ? i : i - inputs);
     (isInput ? entry.inputs : entry.outputs).push_back(std::move(value));
   }
   entry.numDims = dims.getNumDims();
@@ -426,6 +433,37 @@ FailureOr<program::Entry> EntryBuilder::build() {
   if (failed(addArguments()))
     return failure();
   addChecks();
+  if (failed(addCommands()))
+    return failure();
+  return std::move(entry);
+}
+
+FailureOr<program::Entry>
+EntryBuilder::buildInit(std::vector<uint64_t> &packed) {
+  Block &block = function.getFunctionBody().front();
+  auto numOutputs = function->getAttrOfType<IntegerAttr>(kNumOutputsAttr);
+  if (!numOutputs || numOutputs.getInt() + 1 != block.getNumArguments())
+    return function.emitOpError("has inputs, or its buffers aren't placed: it "
+                                "runs when a program is loaded");
+  entry.name = "init";
+  for (BlockArgument argument : block.getArguments().drop_back()) {
+    auto type = dyn_cast<MemRefType>(argument.getType());
+    if (!type || !type.hasStaticShape() || !type.getLayout().isIdentity() ||
+        !type.getElementType().isIntOrFloat())
+      return function.emitOpError("has a result of type ")
+             << argument.getType()
+             << ", where numbers of a static shape are expected";
+    slots.addArgument(argument, program::Slot::Kind::Packed, packed.size());
+    packed.push_back(type.getNumElements() *
+                     llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+  }
+  slots.addArena(block.getArguments().back());
+  if (failed(addCommands()))
+    return failure();
+  return std::move(entry);
+}
+
+LogicalResult EntryBuilder::addCommands() {
   for (Operation &op : function.getFunctionBody().front()) {
     if (isa<func::ReturnOp>(op)) {
       if (failed(addResults(&op)))
@@ -437,7 +475,7 @@ FailureOr<program::Entry> EntryBuilder::build() {
       return failure();
     }
   }
-  return std::move(entry);
+  return success();
 }
 
 FailureOr<program::Module> mlir::qmm::translateToProgram(ModuleOp module) {
@@ -446,8 +484,22 @@ FailureOr<program::Module> mlir::qmm::translateToProgram(ModuleOp module) {
   result.init.name = "init";
   result.init.arenaBytes = program::Expr::constant(0);
   ParameterTable parameters(module, result);
+  auto isInit = [](FunctionOpInterface function) {
+    return function.getName() == kInitFunction;
+  };
+  // First: the entries' packed parameters are checked against it.
   for (auto function : module.getOps<FunctionOpInterface>()) {
-    if (!function.isPublic() || function.isExternal())
+    if (!isInit(function))
+      continue;
+    FailureOr<program::Entry> init =
+        EntryBuilder(function, parameters, result.kernels)
+            .buildInit(result.packed);
+    if (failed(init))
+      return failure();
+    result.init = std::move(*init);
+  }
+  for (auto function : module.getOps<FunctionOpInterface>()) {
+    if (!function.isPublic() || function.isExternal() || isInit(function))
       continue;
     FailureOr<program::Entry> entry =
         EntryBuilder(function, parameters, result.kernels).build();

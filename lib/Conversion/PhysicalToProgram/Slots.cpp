@@ -14,6 +14,7 @@
 #include "Slots.h"
 
 #include "qmm/IR/QMM.h"
+#include "qmm/Transforms/Passes.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -144,13 +145,32 @@ FailureOr<uint32_t> ParameterTable::add(Operation *op, StringRef key,
   return it->second;
 }
 
+FailureOr<uint32_t> ParameterTable::getPacked(ParameterOp op) {
+  uint32_t index = 0;
+  if (op.getName().getAsInteger(10, index) || index >= program.packed.size()) {
+    op.emitOpError("names '")
+        << op.getKey() << "', but '@" << kInitFunction << "' has "
+        << program.packed.size() << " results";
+    return failure();
+  }
+  auto type = cast<MemRefType>(op.getResult().getType());
+  uint64_t bytes = type.getNumElements() *
+                   llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  if (bytes != program.packed[index]) {
+    op.emitOpError("reads ") << bytes << " bytes of '" << op.getKey()
+                             << "', which has " << program.packed[index];
+    return failure();
+  }
+  return index;
+}
+
 //===----------------------------------------------------------------------===//
 // Slots
 //===----------------------------------------------------------------------===//
 
-void SlotTable::addArgument(Value argument, bool isInput, uint32_t index,
-                            const program::Value &value) {
-  arguments[argument] = {isInput, index};
+void SlotTable::addArgument(Value argument, program::Slot::Kind kind,
+                            uint32_t index) {
+  arguments[argument] = {kind, index};
 }
 
 FailureOr<Expr> SlotTable::getBytes(Operation *user, Value buffer) {
@@ -212,12 +232,20 @@ FailureOr<program::Slot> SlotTable::create(Operation *user, Value buffer) {
     return failure();
   slot.bytes = *bytes;
   if (auto it = arguments.find(buffer); it != arguments.end()) {
-    slot.kind = it->second.first ? program::Slot::Kind::Input
-                                 : program::Slot::Kind::Output;
-    slot.index = it->second.second;
+    slot.kind = it->second.kind;
+    slot.index = it->second.index;
     return slot;
   }
   Operation *op = buffer.getDefiningOp();
+  if (auto parameter = dyn_cast_or_null<ParameterOp>(op);
+      parameter && parameter.getScope() == kPackedScope) {
+    FailureOr<uint32_t> index = parameters.getPacked(parameter);
+    if (failed(index))
+      return failure();
+    slot.kind = program::Slot::Kind::Packed;
+    slot.index = *index;
+    return slot;
+  }
   if (op && isa<ParameterOp, memref::GetGlobalOp>(op)) {
     FailureOr<uint32_t> parameter = parameters.get(op);
     if (failed(parameter))

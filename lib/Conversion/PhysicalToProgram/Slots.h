@@ -22,6 +22,7 @@
 #include <optional>
 
 namespace mlir::qmm {
+class ParameterOp;
 
 /// The runtime's name for a buffer's elements, if it has one; f4E2M1FN in a
 /// buffer isn't packed, as the runtime's is.
@@ -38,6 +39,8 @@ public:
 
   /// Of the op, a qmm.parameter or a memref.get_global.
   FailureOr<uint32_t> get(Operation *op);
+  /// Of a parameter that the program's init computes.
+  FailureOr<uint32_t> getPacked(ParameterOp op);
 
 private:
   FailureOr<uint32_t> add(Operation *op, StringRef key, ElementsAttr constant,
@@ -57,8 +60,8 @@ public:
       : entry(entry), dims(dims), parameters(parameters) {}
 
   void addArena(Value arena) { this->arena = arena; }
-  void addArgument(Value argument, bool isInput, uint32_t index,
-                   const ::qmmrt::program::Value &value);
+  void addArgument(Value argument, ::qmmrt::program::Slot::Kind kind,
+                   uint32_t index);
   FailureOr<int32_t> get(Operation *user, Value buffer);
 
 private:
@@ -72,7 +75,11 @@ private:
   ParameterTable &parameters;
   Value arena;
   llvm::DenseMap<Value, int32_t> indices;
-  llvm::DenseMap<Value, std::pair<bool, uint32_t>> arguments;
+  struct Argument {
+    ::qmmrt::program::Slot::Kind kind;
+    uint32_t index;
+  };
+  llvm::DenseMap<Value, Argument> arguments;
 };
 
 } // namespace mlir::qmm

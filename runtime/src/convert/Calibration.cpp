@@ -19,7 +19,7 @@
 using namespace qmmrt;
 
 Result<std::map<std::string, float>>
-qmmrt::readCalibration(const std::string &path) {
+qmmrt::readCalibration(const std::string &path, const std::string &percentile) {
   constexpr unsigned kMaxDepth = 16;
   Result<MappedFile> file = MappedFile::open(path);
   if (!file.ok())
@@ -36,18 +36,24 @@ qmmrt::readCalibration(const std::string &path) {
                          "object of layers by name");
   std::map<std::string, float> result;
   for (const JsonMember &layer : layers->members) {
-    const JsonValue *amax = layer.value.find("amax");
+    const JsonValue *field = layer.value.find("amax");
+    if (!percentile.empty()) {
+      field = layer.value.find("percentiles");
+      if (field)
+        field = field->find(percentile);
+    }
     double value = 0;
-    if (amax && amax->kind == JsonValue::Kind::Float)
-      value = std::strtod(amax->string.c_str(), nullptr);
-    else if (amax && amax->kind == JsonValue::Kind::Integer)
-      value = double(amax->integer);
+    if (field && field->kind == JsonValue::Kind::Float)
+      value = std::strtod(field->string.c_str(), nullptr);
+    else if (field && field->kind == JsonValue::Kind::Integer)
+      value = double(field->integer);
     float single = static_cast<float>(value);
     if (!std::isfinite(single) || !(single > 0))
-      return Status(QMM_STATUS_INVALID_ARGUMENT,
-                    path + ": layers[" + quoteName(layer.key) +
-                        "]: expected a field 'amax', a number above 0 that "
-                        "f32 holds");
+      return Status(
+          QMM_STATUS_INVALID_ARGUMENT,
+          path + ": layers[" + quoteName(layer.key) + "]: expected a field '" +
+              (percentile.empty() ? "amax" : "percentiles." + percentile) +
+              "', a number above 0 that f32 holds");
     result.emplace(layer.key, single);
   }
   return result;

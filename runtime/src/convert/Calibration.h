@@ -20,9 +20,11 @@
 namespace qmmrt {
 
 /// The largest magnitude of each layer's input, from {"layers": {NAME:
-/// {"amax": X, ...}, ...}}; other fields of a layer are other statistics.
-/// INVALID_ARGUMENT unless every amax is finite and above 0.
-Result<std::map<std::string, float>> readCalibration(const std::string &path);
+/// {"amax": X, "percentiles": {"99.9": Y, ...}, ...}, ...}}, or a percentile of
+/// the magnitudes when one is named; other fields of a layer are other
+/// statistics.  INVALID_ARGUMENT unless every value is finite and above 0.
+Result<std::map<std::string, float>>
+readCalibration(const std::string &path, const std::string &percentile = "");
 
 } // namespace qmmrt
 

@@ -256,7 +256,10 @@ Status Conversion::plan(const std::string &path) {
       layers.push_back(std::move(layer));
     }
   }
-  Result<std::vector<Decision>> decisions = select(layers, options.selection);
+  std::vector<std::string> names;
+  for (const LinearLayer &layer : layers)
+    names.push_back(layer.name);
+  Result<std::vector<Decision>> decisions = select(names, options.selection);
   if (!decisions.ok())
     return decisions.getStatus();
   for (const auto &[name, amax] : options.inputAmax)

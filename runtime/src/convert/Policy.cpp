@@ -172,27 +172,23 @@ static bool isInNumberedBlock(const std::string &name) {
 }
 
 Result<std::vector<Decision>>
-qmmrt::select(const std::vector<LinearLayer> &layers,
+qmmrt::select(const std::vector<std::string> &layers,
               const Selection &selection) {
   bool anyNumbered =
-      std::any_of(layers.begin(), layers.end(), [](const LinearLayer &layer) {
-        return isInNumberedBlock(layer.name);
-      });
+      std::any_of(layers.begin(), layers.end(), isInNumberedBlock);
   size_t included = 0, excluded = 0;
   std::vector<size_t> matched(selection.rules.size());
   std::vector<size_t> decided(selection.rules.size());
   std::vector<Decision> decisions;
-  for (const LinearLayer &layer : layers) {
+  for (const std::string &layer : layers) {
     Decision &decision = decisions.emplace_back();
-    bool isIncluded =
-        selection.include && selection.include->matches(layer.name);
-    bool isExcluded =
-        selection.exclude && selection.exclude->matches(layer.name);
+    bool isIncluded = selection.include && selection.include->matches(layer);
+    bool isExcluded = selection.exclude && selection.exclude->matches(layer);
     included += isIncluded;
     excluded += isExcluded;
     size_t first = selection.rules.size();
     for (size_t i = selection.rules.size(); i-- > 0;)
-      if (selection.rules[i].pattern->matches(layer.name)) {
+      if (selection.rules[i].pattern->matches(layer)) {
         ++matched[i];
         first = i;
       }
@@ -209,7 +205,7 @@ qmmrt::select(const std::vector<LinearLayer> &layers,
     } else if (!selection.target && !selection.choosesScheme) {
       decision.reason = "no rule is for it";
     } else if (!selection.include && !selection.firstAndLast && anyNumbered &&
-               !isInNumberedBlock(layer.name) &&
+               !isInNumberedBlock(layer) &&
                !(selection.target && isWide(selection.target->scheme))) {
       decision.reason = "outside of the numbered blocks: a first or last layer";
     } else {

@@ -13,11 +13,11 @@
 #ifndef QMMRT_CONVERT_POLICY_H
 #define QMMRT_CONVERT_POLICY_H
 
-#include "checkpoint/Layers.h"
 #include "convert/Target.h"
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace qmmrt {
 
@@ -63,9 +63,9 @@ struct Decision {
   std::string reason;
 };
 
-/// One decision a layer.  INVALID_ARGUMENT for a pattern that matches no layer,
-/// or a rule whose layers were all taken by earlier ones.
-Result<std::vector<Decision>> select(const std::vector<LinearLayer> &layers,
+/// One decision a layer, by its name.  INVALID_ARGUMENT for a pattern that
+/// matches no layer, or a rule whose layers were all taken by earlier ones.
+Result<std::vector<Decision>> select(const std::vector<std::string> &layers,
                                      const Selection &selection);
 
 } // namespace qmmrt

@@ -17,16 +17,6 @@ using namespace qmmrt;
 
 namespace {
 
-std::vector<LinearLayer> getLayers(std::vector<std::string> names) {
-  std::vector<LinearLayer> layers;
-  for (std::string &name : names) {
-    LinearLayer layer;
-    layer.name = std::move(name);
-    layers.push_back(std::move(layer));
-  }
-  return layers;
-}
-
 PolicyRule rule(const std::string &glob, const char *scheme) {
   PolicyRule result;
   result.source = "p.json: rules[0]";
@@ -37,7 +27,7 @@ PolicyRule rule(const std::string &glob, const char *scheme) {
 }
 
 /// "fp8" or "-" for each layer.
-std::string decide(const std::vector<LinearLayer> &layers,
+std::string decide(const std::vector<std::string> &layers,
                    const Selection &selection) {
   Result<std::vector<Decision>> decisions = select(layers, selection);
   if (!decisions.ok())
@@ -68,21 +58,23 @@ TEST(NamePattern, Matches) {
 }
 
 TEST(Select, FirstAndLastLayersAreOutsideOfNumberedBlocks) {
-  auto layers = getLayers({"img_in", "blocks.0.fc", "blocks.10.fc", "out1"});
+  std::vector<std::string> layers = {"img_in", "blocks.0.fc", "blocks.10.fc",
+                                     "out1"};
   Selection selection;
   selection.target = *parseTarget("fp8", 0);
   EXPECT_EQ(decide(layers, selection), "- fp8 fp8 -");
   selection.firstAndLast = true;
   EXPECT_EQ(decide(layers, selection), "fp8 fp8 fp8 fp8");
   selection.firstAndLast = false;
-  EXPECT_EQ(decide(getLayers({"fc1", "fc2"}), selection), "fp8 fp8");
+  EXPECT_EQ(decide({"fc1", "fc2"}, selection), "fp8 fp8");
   // What is quantized becomes wide wherever it is.
   selection.target = *parseTarget("bf16", 0);
   EXPECT_EQ(decide(layers, selection), "bf16 bf16 bf16 bf16");
 }
 
 TEST(Select, ExclusionThenRulesThenInclusion) {
-  auto layers = getLayers({"b.0.q", "b.0.k", "b.1.q", "b.1.k", "head"});
+  std::vector<std::string> layers = {"b.0.q", "b.0.k", "b.1.q", "b.1.k",
+                                     "head"};
   Selection selection;
   selection.target = *parseTarget("fp8", 0);
   selection.rules = {rule("b.1.*", nullptr), rule("*.k", "nvfp4"),
@@ -98,7 +90,7 @@ TEST(Select, ExclusionThenRulesThenInclusion) {
 }
 
 TEST(Select, PatternsThatDecideNothingAreErrors) {
-  auto layers = getLayers({"b.0.q", "b.1.q"});
+  std::vector<std::string> layers = {"b.0.q", "b.1.q"};
   Selection selection;
   selection.rules = {rule("c.*", "fp8")};
   EXPECT_EQ(decide(layers, selection),
