@@ -66,7 +66,8 @@ void mlir::qmm::printTable(llvm::raw_ostream &os,
        << llvm::format("  %13s  %10s  %7s  ", shape.c_str(),
                        formatBytes(report.bytesOut).c_str(),
                        formatSqnr(report).c_str())
-       << (report.reason.empty() ? "-" : report.reason) << "\n";
+       << (report.reason.empty() ? "-" : report.reason)
+       << (report.doneBefore ? "; done by an earlier run" : "") << "\n";
     if (report.nonfinite.nans || report.nonfinite.infinities)
       os << "  warning: " << report.nonfinite.nans << " NaN made 0, "
          << report.nonfinite.infinities << " infinities made finite\n";
@@ -104,6 +105,7 @@ void mlir::qmm::printReport(llvm::raw_ostream &os, llvm::StringRef input,
           else
             json.attribute("sqnr_db", nullptr);
           json.attribute("reason", report.reason);
+          json.attribute("done_before", report.doneBefore);
           json.attribute("nan", report.nonfinite.nans);
           json.attribute("infinite", report.nonfinite.infinities);
         });

@@ -25,8 +25,8 @@ void printTable(llvm::raw_ostream &os, const ::qmmrt::Conversion &conversion);
 
 /// {"input", "files", "bytes_in", "bytes_out", "seconds", "layers": [{"name",
 /// "n", "k", "from", "to", "converted", "bytes_in", "bytes_out", "sqnr_db",
-/// "reason", "nan", "infinite"}], "skipped": [{"key", "reason"}]}; sqnr_db is
-/// null where it wasn't measured or nothing is lost.
+/// "reason", "done_before", "nan", "infinite"}], "skipped": [{"key",
+/// "reason"}]}; sqnr_db is null where it wasn't measured or nothing is lost.
 void printReport(llvm::raw_ostream &os, llvm::StringRef input, double seconds,
                  const ::qmmrt::Conversion &conversion);
 

@@ -75,6 +75,7 @@ static cl::opt<bool>
                cl::cat(category));
 namespace {
 enum class Precision { F32, Input };
+enum class Search { None, MSE };
 } // namespace
 static cl::opt<Precision> scalePrecision(
     "scale-precision", cl::desc("Where a tensor's scale is rounded:"),
@@ -83,15 +84,31 @@ static cl::opt<Precision> scalePrecision(
                clEnumValN(Precision::Input, "input",
                           "to the weight's type, as comfy-kitchen does")),
     cl::init(Precision::F32), cl::cat(category));
-static cl::opt<OutputLayout> layout(
+static cl::opt<Search> scaleSearch(
+    "scale-search", cl::desc("How a block's scale is chosen:"),
+    cl::values(clEnumValN(Search::None, "none",
+                          "for its largest magnitude (default)"),
+               clEnumValN(Search::MSE, "mse",
+                          "for the least squared error among some near that "
+                          "one; for nvfp4 the choice of 4 over 6 is among "
+                          "them")),
+    cl::init(Search::None), cl::cat(category));
+static cl::opt<FileLayout> layout(
     "layout", cl::desc("Whose keys and layouts are written:"),
-    cl::values(clEnumValN(OutputLayout::Comfy, "comfy", "ComfyUI's (default)"),
-               clEnumValN(OutputLayout::ModelOpt, "modelopt",
+    cl::values(clEnumValN(FileLayout::Comfy, "comfy", "ComfyUI's (default)"),
+               clEnumValN(FileLayout::ModelOpt, "modelopt",
                           "ModelOpt's, of nvfp4 and fp8, with a "
                           "hf_quant_config.json"),
-               clEnumValN(OutputLayout::CompressedTensors, "compressed-tensors",
+               clEnumValN(FileLayout::CompressedTensors, "compressed-tensors",
                           "compressed-tensors', with a config.json")),
-    cl::init(OutputLayout::Comfy), cl::cat(category));
+    cl::init(FileLayout::Comfy), cl::cat(category));
+static cl::opt<FileLayout> sourceLayout(
+    "from-layout", cl::desc("Whose layout a source has that declares none:"),
+    cl::values(clEnumValN(FileLayout::Comfy, "comfy", "ComfyUI's"),
+               clEnumValN(FileLayout::ModelOpt, "modelopt", "ModelOpt's"),
+               clEnumValN(FileLayout::CompressedTensors, "compressed-tensors",
+                          "compressed-tensors'")),
+    cl::init(FileLayout::Declared), cl::cat(category));
 static cl::opt<std::string>
     calibration("calibration",
                 cl::desc("Static activation scales of fp8 and nvfp4 layers: "
@@ -112,6 +129,11 @@ static cl::opt<std::string>
                cl::desc("Write what became of each layer, with its SQNR; - is "
                         "standard output"),
                cl::value_desc("F.json"), cl::cat(category));
+static cl::opt<bool> resume(
+    "resume",
+    cl::desc("Keep what a run that ends early has written, beside the output, "
+             "and continue from there"),
+    cl::cat(category));
 static cl::opt<unsigned> jobs("jobs", cl::desc("CPU threads (default: all)"),
                               cl::value_desc("N"), cl::init(0),
                               cl::cat(category));
@@ -197,8 +219,11 @@ static Status readOptions(ConversionOptions &options) {
   }
   options.embeddings = embeddings;
   options.layout = layout;
+  options.sourceLayout = sourceLayout;
   options.threads = jobs;
+  options.resumes = resume;
   options.weights.scalePrecisionInput = scalePrecision == Precision::Input;
+  options.weights.searchScales = scaleSearch == Search::MSE;
   options.weights.allowNonfinite = allowNonfinite;
   options.weights.measure = !reportPath.empty();
   return {};

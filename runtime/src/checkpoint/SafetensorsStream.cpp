@@ -45,7 +45,7 @@ void SafetensorsStream::setMetadata(std::string key, std::string value) {
   metadata[std::move(key)] = std::move(value);
 }
 
-Status SafetensorsStream::open(const std::string &path) {
+Status SafetensorsStream::open(const std::string &path, bool resumes) {
   std::sort(entries.begin(), entries.end(),
             [](const SafetensorsEntry &lhs, const SafetensorsEntry &rhs) {
               auto left = getRank(lhs.dtype), right = getRank(rhs.dtype);
@@ -60,8 +60,10 @@ Status SafetensorsStream::open(const std::string &path) {
     places.find(entry.name)->second = fileBytes;
     fileBytes += entry.bytes;
   }
-  if (Status status = file.open(path); !status.ok())
-    return status;
+  Status opened = resumes ? file.openPartial(path) : file.open(path);
+  if (!opened.ok())
+    return opened;
+  isEarlier = file.getSize() == fileBytes;
   if (Status status = file.reserve(fileBytes); !status.ok())
     return status;
   return file.writeAt(0, header->data(), header->size());

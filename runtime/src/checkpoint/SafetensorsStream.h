@@ -27,13 +27,18 @@ public:
   /// Gives each tensor its place, in the order of the safetensors library (wide
   /// types first, then by name), and starts a file that appears at `path` when
   /// committed.  IO when it can't be written or the disk hasn't the space.
-  Status open(const std::string &path);
+  /// `resumes`: the bytes that an earlier run left unfinished are kept, and
+  /// this run's are if it doesn't commit.
+  Status open(const std::string &path, bool resumes = false);
+  /// Was there an earlier run's file of this very size?
+  bool hasEarlier() const { return isEarlier; }
 
   /// Bytes of a declared tensor from `offset` on, within the tensor; from any
   /// thread.
   Status write(const std::string &name, uint64_t offset, const void *data,
                uint64_t bytes) const;
 
+  Status sync() { return file.sync(); }
   /// The file appears under its name.
   Status commit();
 
@@ -45,6 +50,7 @@ private:
   std::map<std::string, std::string> metadata;
   std::map<std::string, uint64_t, std::less<>> places; // in the file
   uint64_t fileBytes = 0;
+  bool isEarlier = false;
   AtomicFile file;
 };
 

@@ -13,6 +13,7 @@
 #include "checkpoint/Family.h"
 #include "checkpoint/Json.h"
 #include "convert/Items.h"
+#include "convert/Journal.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -93,7 +94,7 @@ Status Conversion::declare() {
                                 quantized[i] + "}}");
   }
   for (size_t i = 0; i < numShards; ++i) {
-    if (Status status = shards[i].open(files[i]); !status.ok())
+    if (Status status = shards[i].open(files[i], options.resumes); !status.ok())
       return status;
   }
   return {};
@@ -181,10 +182,45 @@ static Status writeText(const std::string &path, const std::string &text) {
   return file.commit();
 }
 
+/// All that decides the output's bytes.
+std::string Conversion::describeWork() const {
+  std::string text;
+  for (const SourceGuard &guard : guards)
+    text += guard.describe() + "\n";
+  for (const SafetensorsStream &shard : shards)
+    for (const SafetensorsEntry &entry : shard.getEntries())
+      text += entry.name + " " + std::to_string(entry.dtype) + " " +
+              describeShape(entry.shape) + "\n";
+  for (const auto &[name, declaration] : declarations)
+    text += name + " " + declaration + "\n";
+  for (const Item &item : items)
+    text += item.copy ? item.copy->name + "\n"
+                      : layers[item.layer].name + " " +
+                            nameScheme(item.storage.scheme) + " " +
+                            std::to_string(item.storage.isReciprocal) + " " +
+                            std::to_string(item.inputScale.value_or(0)) + "\n";
+  for (bool option :
+       {options.weights.scalePrecisionInput, options.weights.searchScales,
+        options.weights.allowNonfinite})
+    text += option ? '1' : '0';
+  return text;
+}
+
 Status Conversion::run(FunctionRef<void(const Progress &)> progress,
                        const std::atomic<bool> &cancel) {
   if (Status status = declare(); !status.ok())
     return status;
+
+  Journal journal;
+  if (options.resumes) {
+    bool continues = std::all_of(
+        shards.begin(), shards.end(),
+        [](const SafetensorsStream &shard) { return shard.hasEarlier(); });
+    if (Status status =
+            journal.open(files.front() + ".journal", describeWork(), continues);
+        !status.ok())
+      return status;
+  }
 
   unsigned threads = createThreadPool(options.threads)->getNumWorkers();
   unsigned numLanes = std::min<size_t>({threads, kMaxLanes, items.size()});
@@ -201,8 +237,15 @@ Status Conversion::run(FunctionRef<void(const Progress &)> progress,
       if (at >= items.size())
         return;
       const Item &item = items[at];
-      Status status = runItem(lane, item);
+      Status status;
+      bool doneBefore = journal.isDone(at);
+      if (!doneBefore)
+        status = runItem(lane, item);
       std::lock_guard<std::mutex> lock(mutex);
+      if (doneBefore && !item.copy)
+        reports[item.layer].doneBefore = true;
+      if (status.ok() && !doneBefore && journal.isOpen())
+        status = journal.add(at);
       if (!status.ok()) {
         if (failure.ok())
           failure = status;
@@ -222,8 +265,10 @@ Status Conversion::run(FunctionRef<void(const Progress &)> progress,
   for (std::thread &lane : lanes)
     lane.join();
   if (failure.ok() && cancel)
-    failure = Status(QMM_STATUS_IO,
-                     files.front() + ": interrupted: nothing was written");
+    failure =
+        Status(QMM_STATUS_IO, files.front() + ": interrupted: " +
+                                  (options.resumes ? "--resume continues"
+                                                   : "nothing was written"));
   for (const SourceGuard &guard : guards)
     if (failure.ok())
       failure = guard.check();
@@ -231,9 +276,14 @@ Status Conversion::run(FunctionRef<void(const Progress &)> progress,
     shards.clear(); // and their temporary files with them
     return failure;
   }
+  // Errors first, then the names.
+  for (SafetensorsStream &shard : shards)
+    if (Status status = shard.sync(); !status.ok())
+      return status;
   for (SafetensorsStream &shard : shards)
     if (Status status = shard.commit(); !status.ok())
       return status;
+  journal.remove();
   if (numShards > 1)
     if (Status status = writeText(files[numShards], buildIndex(shards, files));
         !status.ok())

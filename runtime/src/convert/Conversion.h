@@ -27,7 +27,10 @@ struct ConversionOptions {
   Selection selection;
   /// Also names of embeddings may be converted.
   bool embeddings = false;
-  OutputLayout layout = OutputLayout::Comfy;
+  /// Of a source that declares none.
+  FileLayout sourceLayout = FileLayout::Declared;
+  /// Whose keys and layouts are written.
+  FileLayout layout = FileLayout::Comfy;
   WeightOptions weights;
   /// With selection.choosesScheme: the least SQNR of a weight, in dB.
   double errorBudget = 0;
@@ -36,6 +39,9 @@ struct ConversionOptions {
   /// Bytes of tensors after which a new file begins; 0: one file.
   uint64_t shardBytes = 0;
   unsigned threads = 0; // 0: all CPUs
+  /// Keep what a run that doesn't end well has written, beside the output, and
+  /// begin with what such a run of the same work left.
+  bool resumes = false;
 };
 
 struct LayerReport {
@@ -45,6 +51,7 @@ struct LayerReport {
   int64_t n = 0, k = 0;
   uint64_t bytesIn = 0, bytesOut = 0; // weight and scales
   std::optional<double> sqnr;         // dB, of what the values were before
+  bool doneBefore = false;            // by the run that this one resumes
   NonfiniteCount nonfinite;
 };
 
@@ -58,6 +65,8 @@ class SourceGuard {
 public:
   /// IO when it can't be asked.
   static Result<SourceGuard> watch(const std::string &path);
+  /// Its state, for comparison.
+  std::string describe() const;
   /// IO, naming the file, when it is another one now.
   Status check() const;
   bool isSameFile(const std::string &other) const;
@@ -78,7 +87,7 @@ public:
   Status plan(const std::string &path);
 
   /// Nothing appears before all of it is written, and nothing is left of a
-  /// failed run.
+  /// failed run unless it can be resumed.
   /// `progress` is called by one thread at a time; a true `*cancel` ends it.
   Status run(FunctionRef<void(const Progress &)> progress,
              const std::atomic<bool> &cancel);
@@ -105,6 +114,7 @@ private:
   Status planConfig(const std::string &path);
   Status readDeclarations();
   Status declare();
+  std::string describeWork() const;
   Status runItem(Lane &lane, const Item &item);
   /// Quantized, and not as the output's family has it?
   bool isOfOtherFamily(const LinearLayer &layer) const;

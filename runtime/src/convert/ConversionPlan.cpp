@@ -57,7 +57,7 @@ bool Conversion::isUndeclared(const LinearLayer &layer) const {
 
 bool Conversion::isOfOtherFamily(const LinearLayer &layer) const {
   return !isWide(layer.scheme) &&
-         (options.layout != OutputLayout::Comfy || isUndeclared(layer));
+         (options.layout != FileLayout::Comfy || isUndeclared(layer));
 }
 
 Status Conversion::readDeclarations() {
@@ -234,7 +234,7 @@ Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
 
 Status Conversion::plan(const std::string &path) {
   Result<std::vector<LinearLayer>> found =
-      readLinearLayers(checkpoint, &skipped);
+      readLinearLayers(checkpoint, &skipped, options.sourceLayout);
   if (!found.ok())
     return found.getStatus();
   layers = std::move(*found);
@@ -374,7 +374,7 @@ Status Conversion::planConfig(const std::string &path) {
     return {};
   std::string old;
   if (checkpoint.hasFolder() &&
-      options.layout == OutputLayout::CompressedTensors) {
+      options.layout == FileLayout::CompressedTensors) {
     Result<MappedFile> file =
         MappedFile::open(checkpoint.getFolder() + "config.json");
     if (file.ok())

@@ -18,10 +18,10 @@
 
 using namespace qmmrt;
 
-std::string qmmrt::getConfigName(OutputLayout family) {
-  return family == OutputLayout::ModelOpt            ? "hf_quant_config.json"
-         : family == OutputLayout::CompressedTensors ? "config.json"
-                                                     : "";
+std::string qmmrt::getConfigName(FileLayout family) {
+  return family == FileLayout::ModelOpt            ? "hf_quant_config.json"
+         : family == FileLayout::CompressedTensors ? "config.json"
+                                                   : "";
 }
 
 static std::string quoteList(const std::vector<std::string> &names) {
@@ -137,10 +137,10 @@ buildCompressedTensors(const std::vector<ConfiguredLayer> &layers) {
 }
 
 Result<std::string>
-qmmrt::buildConfig(OutputLayout family,
+qmmrt::buildConfig(FileLayout family,
                    const std::vector<ConfiguredLayer> &layers,
                    const std::string &old) {
-  if (family == OutputLayout::ModelOpt)
+  if (family == FileLayout::ModelOpt)
     return buildModelOpt(layers);
   std::string text = "{";
   if (!old.empty()) {

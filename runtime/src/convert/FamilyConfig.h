@@ -23,11 +23,11 @@ struct ConfiguredLayer {
 };
 
 /// "hf_quant_config.json" or "config.json"; "" for ComfyUI's, which needs none.
-std::string getConfigName(OutputLayout family);
+std::string getConfigName(FileLayout family);
 
 /// The file's text.  `old` is the source's config.json ("" without one), whose
 /// other fields are kept.
-Result<std::string> buildConfig(OutputLayout family,
+Result<std::string> buildConfig(FileLayout family,
                                 const std::vector<ConfiguredLayer> &layers,
                                 const std::string &old);
 

@@ -93,7 +93,7 @@ static const char *getTorchName(qmm_dtype dtype) {
 
 Result<LayerStorage> qmmrt::getStorage(const LinearLayer &layer,
                                        const qmm_scheme &scheme,
-                                       OutputLayout family) {
+                                       FileLayout family) {
   LayerStorage result;
   result.scheme = scheme;
   result.weight.name = layer.name + ".weight";
@@ -101,9 +101,9 @@ Result<LayerStorage> qmmrt::getStorage(const LinearLayer &layer,
   if (isWide(scheme)) {
     result.weight.dtype = static_cast<qmm_dtype>(scheme.element);
     result.weight.shape = {layer.n, layer.k};
-  } else if (family == OutputLayout::Comfy) {
+  } else if (family == FileLayout::Comfy) {
     status = storeAsComfy(layer, result);
-  } else if (family == OutputLayout::ModelOpt) {
+  } else if (family == FileLayout::ModelOpt) {
     status = storeAsModelOpt(layer, result);
   } else {
     status = storeAsCompressedTensors(layer, result);

@@ -18,9 +18,6 @@
 
 namespace qmmrt {
 
-/// Whose keys and layouts are written.
-enum class OutputLayout { Comfy, ModelOpt, CompressedTensors };
-
 struct LayerStorage {
   qmm_scheme scheme = {};
   qmm_layout layout = {};
@@ -47,7 +44,7 @@ struct LayerStorage {
 /// A family's storage of `layer` in `scheme`; UNSUPPORTED when it has none, or
 /// none for these extents.
 Result<LayerStorage> getStorage(const LinearLayer &layer,
-                                const qmm_scheme &scheme, OutputLayout family);
+                                const qmm_scheme &scheme, FileLayout family);
 
 /// Internal to getStorage: those of quantized layers.  Sizes are filled there.
 Status storeAsComfy(const LinearLayer &layer, LayerStorage &result);

@@ -32,6 +32,14 @@ Result<SourceGuard> SourceGuard::watch(const std::string &path) {
   return guard;
 }
 
+std::string SourceGuard::describe() const {
+  std::string text = path;
+  for (uint64_t value :
+       {device, inode, size, uint64_t(seconds), uint64_t(nanoseconds)})
+    text += " " + std::to_string(value);
+  return text;
+}
+
 Status SourceGuard::check() const {
   Result<SourceGuard> now = watch(path);
   if (!now.ok())

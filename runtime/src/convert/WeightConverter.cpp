@@ -14,6 +14,7 @@
 #include "checkpoint/Json.h"
 #include "numerics/Elements.h"
 #include "numerics/Layouts.h"
+#include "numerics/ScaleSearch.h"
 
 #include <algorithm>
 #include <cmath>
@@ -99,7 +100,10 @@ Status WeightConverter::quantizeWeight(const qmm_tensor &wide,
   params.struct_size = sizeof(params);
   params.scale_source = source;
   params.scale_precision_input = options.scalePrecisionInput;
-  if (Status status = quantize(executor, wide, params, dst); !status.ok())
+  Status status = options.searchScales
+                      ? quantizeWithSearch(executor, wide, params, dst)
+                      : quantize(executor, wide, params, dst);
+  if (!status.ok())
     return status;
   if (!options.measure)
     return {};

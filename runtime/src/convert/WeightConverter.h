@@ -37,6 +37,7 @@ private:
 
 struct WeightOptions {
   bool scalePrecisionInput = false;
+  bool searchScales = false; // of least squared error
   bool allowNonfinite = false;
   bool measure = false;
 };

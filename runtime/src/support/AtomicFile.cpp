@@ -19,6 +19,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <iterator>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,7 +54,7 @@ AtomicFile::~AtomicFile() {
   giveSlot(slot);
   if (fd >= 0)
     ::close(fd);
-  if (!temporary.empty())
+  if (!temporary.empty() && !isPartial)
     ::unlink(temporary.c_str());
 }
 
@@ -62,7 +63,7 @@ Status AtomicFile::failed(const char *action) const {
                 path + ": cannot " + action + ": " + std::strerror(errno));
 }
 
-Status AtomicFile::open(const std::string &newPath) {
+Status AtomicFile::resolve(const std::string &newPath) {
   path = destination = newPath;
   struct stat info;
   if (::stat(path.c_str(), &info) == 0) {
@@ -75,6 +76,31 @@ Status AtomicFile::open(const std::string &newPath) {
       std::free(resolved);
     }
   }
+  return Status();
+}
+
+Status AtomicFile::openPartial(const std::string &newPath) {
+  if (Status status = resolve(newPath); !status.ok())
+    return status;
+  temporary = destination + ".partial";
+  isPartial = true;
+  fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0)
+    return failed("write");
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
+    return Status(QMM_STATUS_IO,
+                  temporary + ": is being written by another process");
+  return Status();
+}
+
+uint64_t AtomicFile::getSize() const {
+  struct stat info;
+  return ::fstat(fd, &info) == 0 ? uint64_t(info.st_size) : 0;
+}
+
+Status AtomicFile::open(const std::string &newPath) {
+  if (Status status = resolve(newPath); !status.ok())
+    return status;
   static std::atomic<unsigned> counter{0};
   for (int attempt = 0; attempt < 100; ++attempt) {
     std::string candidate = destination + ".tmp-" + std::to_string(::getpid()) +
@@ -142,10 +168,13 @@ Status AtomicFile::reserve(uint64_t bytes) {
   return Status();
 }
 
+Status AtomicFile::sync() {
+  return ::fsync(fd) == 0 ? Status() : failed("write");
+}
+
 Status AtomicFile::commit() {
-  // Delayed write errors (a full disk, a lost server) show here.
-  if (::fsync(fd) != 0)
-    return failed("write");
+  if (Status status = sync(); !status.ok())
+    return status;
   int closed = ::close(fd);
   fd = -1;
   if (closed != 0)

@@ -62,14 +62,36 @@ protected:
     EXPECT_TRUE(checkpoint.ok());
     ConversionOptions options = getOptions();
     options.shardBytes = shardBytes;
+    options.resumes = resumes;
+    options.weights = weights;
     Conversion conversion(*checkpoint, options);
     Status status = conversion.plan(output);
     EXPECT_TRUE(status.ok()) << status.getMessage();
-    return conversion.run(progress, cancel);
+    status = conversion.run(progress, cancel);
+    for (const LayerReport &report : conversion.getReports())
+      earlier += report.doneBefore;
+    return status;
   }
 
   std::string folder, source, output;
   std::atomic<bool> cancel{false};
+  bool resumes = false;
+  WeightOptions weights;
+  unsigned earlier = 0; // layers that a run took over
+
+  std::map<std::string, std::string> readAll() const {
+    std::map<std::string, std::string> files;
+    for (const std::string &name : list()) {
+      std::ifstream file(folder + "/" + name, std::ios::binary);
+      files[name].assign(std::istreambuf_iterator<char>(file), {});
+    }
+    return files;
+  }
+  void clear() {
+    for (const std::string &name : list())
+      if (name != "in.safetensors")
+        ::remove((folder + "/" + name).c_str());
+  }
 };
 
 const std::vector<std::string> kOnlySource = {"in.safetensors"};
@@ -128,6 +150,87 @@ TEST_F(ConversionTest, AnInterruptionLeavesNothing) {
     EXPECT_EQ(status.getCode(), QMM_STATUS_IO);
     EXPECT_EQ(list(), kOnlySource);
   }
+}
+
+TEST_F(ConversionTest, AnInterruptedRunIsContinued) {
+  for (uint64_t shardBytes : {0, 100000}) {
+    resumes = false;
+    cancel = false;
+    ASSERT_TRUE(convert([](const Progress &) {}, shardBytes).ok());
+    auto expected = readAll();
+    clear();
+
+    resumes = true;
+    int calls = 0;
+    EXPECT_FALSE(convert(
+                     [&](const Progress &) {
+                       if (++calls == 3)
+                         cancel = true;
+                     },
+                     shardBytes)
+                     .ok());
+    EXPECT_GT(list().size(), 2u);
+    cancel = false;
+    earlier = 0;
+    Status status = convert([](const Progress &) {}, shardBytes);
+    ASSERT_TRUE(status.ok()) << status.getMessage();
+    EXPECT_GT(earlier, 0u);
+    EXPECT_LT(earlier, 4u);
+    EXPECT_EQ(readAll(), expected);
+    clear();
+  }
+}
+
+/// Bytes of other options, another source or a lost file aren't taken over.
+TEST_F(ConversionTest, OnlyTheSameWorkIsContinued) {
+  resumes = true;
+  auto interrupt = [&] {
+    cancel = false;
+    int calls = 0;
+    EXPECT_FALSE(convert([&](const Progress &) {
+                   if (++calls == 8)
+                     cancel = true;
+                 }).ok());
+    cancel = false;
+    earlier = 0;
+  };
+  interrupt();
+  weights.scalePrecisionInput = true;
+  EXPECT_TRUE(convert([](const Progress &) {}).ok());
+  EXPECT_EQ(earlier, 0u);
+
+  interrupt();
+  std::string copy = source + ".new";
+  std::ofstream(copy, std::ios::binary)
+      << std::ifstream(source, std::ios::binary).rdbuf();
+  ::rename(copy.c_str(), source.c_str());
+  EXPECT_TRUE(convert([](const Progress &) {}).ok());
+  EXPECT_EQ(earlier, 0u);
+
+  interrupt();
+  ::unlink((output + ".partial").c_str());
+  EXPECT_TRUE(convert([](const Progress &) {}).ok());
+  EXPECT_EQ(earlier, 0u);
+
+  // A line that was cut short isn't one.
+  interrupt();
+  std::ifstream journal(output + ".journal");
+  std::string title;
+  std::getline(journal, title);
+  std::ofstream(output + ".journal") << title << "\n1 don";
+  EXPECT_TRUE(convert([](const Progress &) {}).ok());
+  EXPECT_EQ(earlier, 0u);
+  EXPECT_EQ(list(),
+            (std::vector<std::string>{"in.safetensors", "out.safetensors"}));
+}
+
+TEST_F(ConversionTest, TwoRunsDontShareAFile) {
+  resumes = true;
+  AtomicFile other;
+  ASSERT_TRUE(other.openPartial(output).ok());
+  Status status = convert([](const Progress &) {});
+  EXPECT_EQ(status.getCode(), QMM_STATUS_IO);
+  EXPECT_NE(status.getMessage().find("another process"), std::string::npos);
 }
 
 TEST_F(ConversionTest, AnOldOutputStaysUntilTheNewOneIsWhole) {
