@@ -19,7 +19,7 @@ config.test_source_root = os.path.join(config.qmm_src_root, "test")
 # are what tests run.
 config.excludes = [
     "Unit", "Inputs", "data", "CMakeLists.txt", "lit.cfg.py",
-    "lit.site.cfg.py.in", "check_layers.py", "reference.py"
+    "lit.site.cfg.py.in", "check_family.py", "check_layers.py", "reference.py"
 ]
 
 config.environment["FILECHECK_OPTS"] = (
