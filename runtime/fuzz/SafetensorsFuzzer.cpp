@@ -51,14 +51,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     require(file->find(tensor.name) == &tensor);
   }
   Checkpoint checkpoint(std::move(*file));
-  std::vector<SkippedWeight> skipped;
-  auto layers = readLinearLayers(checkpoint, &skipped);
-  if (!layers.ok()) {
-    require(!layers.getStatus().getMessage().empty());
-    return 0;
+  for (FileLayout layout :
+       {FileLayout::Declared, FileLayout::Comfy, FileLayout::ModelOpt,
+        FileLayout::CompressedTensors}) {
+    std::vector<SkippedWeight> skipped;
+    auto layers = readLinearLayers(checkpoint, &skipped, layout);
+    if (!layers.ok()) {
+      require(!layers.getStatus().getMessage().empty());
+      continue;
+    }
+    for (const LinearLayer &layer : *layers)
+      checkLayer(checkpoint, layer);
   }
-  for (const LinearLayer &layer : *layers)
-    checkLayer(checkpoint, layer);
   return 0;
 }
 

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <sys/stat.h>
 
 using namespace qmmrt;
@@ -73,7 +74,9 @@ const std::string &
 Checkpoint::getFileName(const SafetensorsTensor &tensor) const {
   for (const SafetensorsFile &file : files) {
     const std::vector<SafetensorsTensor> &held = file.getTensors();
-    if (!held.empty() && &tensor >= &held.front() && &tensor <= &held.back())
+    std::less_equal<> notAfter;
+    if (!held.empty() && notAfter(&held.front(), &tensor) &&
+        notAfter(&tensor, &held.back()))
       return file.getName();
   }
   return name;

@@ -44,11 +44,22 @@ static constexpr UnreadFormat kUnread[] = {
     {"int8_rowwise", "its tensors aren't documented"},
 };
 
+qmm_dtype qmmrt::getTorchDType(std::string_view name) {
+  constexpr std::string_view kPrefix = "torch.";
+  if (name.substr(0, kPrefix.size()) == kPrefix)
+    name.remove_prefix(kPrefix.size());
+  return name == "bfloat16"  ? QMM_DTYPE_BF16
+         : name == "float16" ? QMM_DTYPE_F16
+         : name == "float32" ? QMM_DTYPE_F32
+                             : QMM_DTYPE_NONE;
+}
+
 FamilyRules qmmrt::getComfyRules() {
   FamilyRules rules;
   rules.tiled = true;
   rules.wideScales = false;
   rules.trustsShapes = true;
+  rules.hasCacheScales = false;
   return rules;
 }
 
@@ -101,13 +112,7 @@ struct FieldReader {
     std::string name;
     if (!readString(member, name))
       return false;
-    std::string_view bare = name;
-    if (bare.substr(0, 6) == "torch.")
-      bare.remove_prefix(6);
-    result.origDtype = bare == "bfloat16"  ? QMM_DTYPE_BF16
-                       : bare == "float16" ? QMM_DTYPE_F16
-                       : bare == "float32" ? QMM_DTYPE_F32
-                                           : QMM_DTYPE_NONE;
+    result.origDtype = getTorchDType(name);
     return result.origDtype != QMM_DTYPE_NONE ||
            fail(QMM_STATUS_UNSUPPORTED,
                 "the original type " + quoteName(name) +

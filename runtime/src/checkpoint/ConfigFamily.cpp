@@ -126,7 +126,11 @@ qmmrt::readConfigFamily(const Checkpoint &checkpoint) {
     return std::unique_ptr<ConfigFamily>();
   }
   auto family = readFamily(*object, method, source);
-  if (family.ok())
+  if (family.ok()) {
     (*family)->description += ", by " + by;
+    for (const char *field : {"torch_dtype", "dtype"})
+      if ((*family)->expressed == QMM_DTYPE_NONE)
+        (*family)->expressed = getTorchDType(getString(*config, field));
+  }
   return family;
 }

@@ -58,6 +58,8 @@ struct FamilyRules {
   bool wideScales = true;
   /// Labels lie: where the scales' shape says otherwise, the shape is right.
   bool trustsShapes = false;
+  /// `k_scale` and `v_scale`, of the key and value cache, may lie in a layer.
+  bool hasCacheScales = true;
   /// An input scale of 1 says that nothing was measured.
   bool unitInputScaleIsNone = false;
 };
@@ -85,12 +87,17 @@ Result<FormatRule> getComfyFormat(const Declaration &declaration);
 /// How ComfyUI and convert_to_quant write.
 FamilyRules getComfyRules();
 
+/// PyTorch's name of a wide type, with or without "torch."; NONE for others.
+qmm_dtype getTorchDType(std::string_view name);
+
 /// The declaration in a config of the checkpoint's folder.
 class ConfigFamily {
 public:
   virtual ~ConfigFamily() = default;
   /// "compressed-tensors, by config.json": for messages.
   std::string description;
+  /// The model's own wide type; NONE when the config doesn't say.
+  qmm_dtype expressed = QMM_DTYPE_NONE;
   /// What it says of a layer that has quantized tensors; an error where it
   /// leaves the layer out.
   virtual Result<DeclaredLayer> declare(const std::string &layer) const = 0;

@@ -101,6 +101,8 @@ private:
   }
   /// The mark that quantizes `module`; nullptr if none does.
   const LegacyMark *findLegacy(std::string_view module) const {
+    if (marks.empty())
+      return nullptr;
     const SafetensorsTensor *weight =
         checkpoint.find(std::string(module) + ".weight");
     return weight && isFloat8(weight->dtype) && weight->shape.size() == 2
@@ -183,6 +185,8 @@ Status LayersReader::declareModules() {
                                       : inferLayer(checkpoint, name, layout);
     if (!layer.ok())
       return layer.getStatus();
+    if (*family)
+      layer->declaration.origDtype = (*family)->expressed;
     std::string weight = name + "." + std::string(layer->family.weight);
     if (!checkpoint.find(weight))
       return malformed(checkpoint, *tensor,

@@ -90,8 +90,8 @@ Status ScaledLayerReader::checkComponents(const ModuleIndex &modules) const {
         component == "comfy_quant" || component == "pre_quant_scale" ||
         (component == "weight_scalar" &&
          declaration.format == "hybrid_mxfp8") ||
-        // Of the key and value cache.
-        component == "k_scale" || component == "v_scale" ||
+        (family.hasCacheScales &&
+         (component == "k_scale" || component == "v_scale")) ||
         component == "scaled_fp8" || component == family.weightScale ||
         component == family.inputScale ||
         (component == family.tensorScale && rule.scales == ScaleKind::NVFP4))

@@ -259,6 +259,15 @@ TEST_F(LayoutTest, IsForUndeclaredCheckpoints) {
   expectError(folder.status, QMM_STATUS_INVALID_ARGUMENT, {"l.comfy_quant"});
 }
 
+TEST_F(ConfigFamilyTest, TheModelsTypeIsExpressed) {
+  addFP8("l");
+  folder.config(R"({"quant_method": "fp8"})");
+  EXPECT_EQ(folder.read().layer("l").expressed, QMM_DTYPE_BF16);
+  folder.write("config.json", R"({"torch_dtype": "float16",
+                                  "quantization_config": {"quant_method": "fp8"}})");
+  EXPECT_EQ(folder.read().layer("l").expressed, QMM_DTYPE_F16);
+}
+
 TEST_F(ConfigFamilyTest, UnreadMethodsAreNamed) {
   addFP8("l");
   folder.config(R"({"quant_method": "awq"})");

@@ -101,6 +101,28 @@ TEST_F(ReferenceTest, FoundInWeightsDirOrBesideTheArtefact) {
   expectValues();
 }
 
+TEST_F(ReferenceTest, AFolderIsAFileAndKeysDerive) {
+  for (const char *path : {"weights", "weights/"}) {
+    module.files = {folder.file(path)};
+    ASSERT_EQ(load(module), QMM_STATUS_OK) << qmm_last_error();
+    expectValues();
+  }
+  // Found elsewhere by the folder's name.
+  module.files = {"/nowhere/weights"};
+  ASSERT_EQ(load(module), QMM_STATUS_OK) << qmm_last_error();
+  expectValues();
+  std::vector<float> stored = {1, 2, 4, 8, 16, 32, 64, 128};
+  values.swap(stored);
+  save({2, 3});
+  for (float &value : values)
+    value = 1 / value;
+  Parameter &parameter = module.parameters[0];
+  parameter.fileKey = "layer.weight@reciprocal";
+  parameter.digest = hashBytes(values.data(), 24);
+  ASSERT_EQ(load(module), QMM_STATUS_OK) << qmm_last_error();
+  expectValues();
+}
+
 TEST_F(ReferenceTest, MisalignedTensorsAreCopied) {
   save({2, 3}, QMM_DTYPE_F32, "layer.weight", /*misalign=*/true);
   ASSERT_EQ(load(module), QMM_STATUS_OK) << qmm_last_error();
