@@ -16,6 +16,8 @@
 #include "cuda/CudaLibraries.h"
 #include "cuda/CudaStatus.h"
 
+#include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -86,7 +88,8 @@ public:
   Result<void *> getWorkspace(CUstream stream);
 
   /// INVALID_ARGUMENT unless the GPU can address `pointer`: `what` is in the
-  /// message.
+  /// message.  The driver is asked once about an address, as long as few others
+  /// are in use: memory that is freed later isn't noticed.
   Status verifyPointer(const void *pointer, const char *what) const;
 
   /// 1.0f and 0.0f in device memory.
@@ -110,6 +113,8 @@ private:
   CUcontext context = nullptr;
   cublasLtHandle handle = nullptr;
   float *constants = nullptr;
+  static constexpr unsigned kVerifiedBits = 8;
+  mutable std::array<std::atomic<uintptr_t>, 1 << kVerifiedBits> verified{};
   std::mutex mutex;
   std::vector<Workspace> workspaces;
 };

@@ -76,14 +76,19 @@ TEST(Device, OneWorkspacePerStream) {
 
 TEST(Device, RefusesHostPointers) {
   std::shared_ptr<Device> device = open();
-  int value = 0;
+  int value = 0, other = 0;
   EXPECT_TRUE(device->verifyPointer(&value, "a: data").ok());
   FakeCuda::get().isHostPointer = true;
-  Status s = device->verifyPointer(&value, "a: data");
+  Status s = device->verifyPointer(&other, "a: data");
   EXPECT_EQ(s.getCode(), QMM_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(s.getMessage(), "a: data is a host pointer, expected memory that "
                             "cuda:0 can address");
   EXPECT_TRUE(device->verifyPointer(nullptr, "bias").ok());
+  // The driver is asked once about an address that is good, and again about
+  // one that wasn't.
+  EXPECT_TRUE(device->verifyPointer(&value, "a: data").ok());
+  FakeCuda::get().isHostPointer = false;
+  EXPECT_TRUE(device->verifyPointer(&other, "a: data").ok());
 }
 
 constexpr char kPtx[] = ".version 8.0\n.target sm_80\n";

@@ -203,10 +203,17 @@ TEST_F(PlanTest, CallsOnAContext) {
   EXPECT_TRUE(scaledMatmul(*device, cache, args).ok());
   EXPECT_EQ(FakeCuda::get().last.dData, d.data.data());
   FakeCuda::get().isHostPointer = true;
+  // Another address: those of the call before are known to be good.
+  const qmm_tensor *good = args.a;
+  qmm_tensor onHost = *good;
+  std::vector<uint64_t> elsewhere(1 << 16);
+  onHost.data = elsewhere.data();
+  args.a = &onHost;
   Status s = scaledMatmul(*device, cache, args);
   EXPECT_EQ(s.getCode(), QMM_STATUS_INVALID_ARGUMENT);
   EXPECT_NE(s.getMessage().find("a: data is a host pointer"),
             std::string::npos);
+  args.a = good;
   FakeCuda::get().isHostPointer = false;
   args.workspace = memory;
   args.workspace_bytes = 1023;
