@@ -10,9 +10,17 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace mlir::qmm;
+
+llvm::SetVector<Value> mlir::qmm::getUsedValues(Operation *op) {
+  llvm::SetVector<Value> values(op->operand_begin(), op->operand_end());
+  for (Region &region : op->getRegions())
+    getUsedValuesDefinedAbove(region, values);
+  return values;
+}
 
 bool mlir::qmm::isConstant(Value value, SmallVectorImpl<ParameterOp> &sources) {
   SmallVector<Value> worklist{value};
@@ -29,7 +37,7 @@ bool mlir::qmm::isConstant(Value value, SmallVectorImpl<ParameterOp> &sources) {
     }
     if (!isMemoryEffectFree(op))
       return false;
-    llvm::append_range(worklist, op->getOperands());
+    llvm::append_range(worklist, getUsedValues(op));
   }
   return true;
 }

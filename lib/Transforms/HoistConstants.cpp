@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "qmm/IR/QMM.h"
+#include "qmm/Plan/Layers.h"
 #include "qmm/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -22,7 +22,6 @@
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/CSE.h"
-#include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::qmm {
 #define GEN_PASS_DEF_HOISTCONSTANTS
@@ -99,11 +98,8 @@ void Hoisting::findConstants() {
     }
     if (!isMemoryEffectFree(&op) || op.getNumResults() == 0)
       continue;
-    llvm::SetVector<Value> operands(op.operand_begin(), op.operand_end());
-    for (Region &region : op.getRegions())
-      getUsedValuesDefinedAbove(region, operands);
     Sources sources;
-    bool isConstant = llvm::all_of(operands, [&](Value operand) {
+    bool isConstant = llvm::all_of(getUsedValues(&op), [&](Value operand) {
       auto it = constants.find(operand.getDefiningOp());
       if (!operand.getDefiningOp() || it == constants.end())
         return false;
@@ -170,10 +166,7 @@ static void cloneInto(OpBuilder &builder, Value value, IRMapping &mapping) {
       continue;
     }
     stack.emplace_back(op, true);
-    llvm::SetVector<Value> operands(op->operand_begin(), op->operand_end());
-    for (Region &region : op->getRegions())
-      getUsedValuesDefinedAbove(region, operands);
-    for (Value operand : operands)
+    for (Value operand : getUsedValues(op))
       stack.emplace_back(operand.getDefiningOp(), false);
   }
 }

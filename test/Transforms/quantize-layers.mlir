@@ -89,3 +89,20 @@ func.func @weight_is_an_argument(%x: tensor<?x256xbf16>, %w: tensor<64x256xbf16>
   %y = qmm.linear %x, %w : tensor<?x256xbf16>, tensor<64x256xbf16> -> tensor<?x64xbf16>
   return %y : tensor<?x64xbf16>
 }
+
+// A weight whose body takes a value from outside isn't constant.
+// CHECK-LABEL: func.func @weight_captures_an_argument
+// CHECK-NOT:     qmm.quantize
+func.func @weight_captures_an_argument(%x: tensor<?x256xf32>, %f: f32) -> tensor<?x64xf32> {
+  %w = qmm.parameter "model::fc4.weight" : tensor<64x256xf32>
+  %e = tensor.empty() : tensor<64x256xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(n, k) -> (n, k)>, affine_map<(n, k) -> (n, k)>],
+                       iterator_types = ["parallel", "parallel"]}
+    ins(%w : tensor<64x256xf32>) outs(%e : tensor<64x256xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %m = arith.mulf %i, %f : f32
+    linalg.yield %m : f32
+  } -> tensor<64x256xf32>
+  %y = qmm.linear %x, %s : tensor<?x256xf32>, tensor<64x256xf32> -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}

@@ -26,11 +26,13 @@ struct Layer {
   std::string name;
   Operation *op;
 
-  bool isLinear() const { return isa<LinearOp>(op); }
   /// The operands' indices are the same for both ops.
   OpOperand &getInput() const { return op->getOpOperand(0); }
   OpOperand &getWeight() const { return op->getOpOperand(1); }
 };
+
+/// The values that `op` uses: operands, and what its regions take from outside.
+llvm::SetVector<Value> getUsedValues(Operation *op);
 
 /// Does `value` depend on parameters and constants only?  The parameters go to
 /// `sources`.
