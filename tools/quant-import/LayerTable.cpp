@@ -22,16 +22,6 @@
 using namespace mlir::qmm;
 using namespace qmmrt;
 
-static uint64_t getBytes(const Checkpoint &checkpoint,
-                         const LinearLayer &layer) {
-  uint64_t bytes = 0;
-  for (const std::string *key :
-       {&layer.weight, &layer.weightScale, &layer.tensorScale})
-    if (!key->empty())
-      bytes += checkpoint.find(*key)->bytes;
-  return bytes;
-}
-
 static uint64_t getWideBytes(const LinearLayer &layer) {
   return layer.n * layer.k * getBitWidth(layer.expressed) / 8;
 }
@@ -59,7 +49,8 @@ void mlir::qmm::printLayerTable(llvm::raw_ostream &os,
      << "          N x K       bytes  saved  bias  activation\n";
   uint64_t total = 0, totalWide = 0;
   for (const LinearLayer &layer : layers) {
-    uint64_t bytes = getBytes(checkpoint, layer), wide = getWideBytes(layer);
+    uint64_t bytes = getStoredBytes(checkpoint, layer),
+             wide = getWideBytes(layer);
     total += bytes;
     totalWide += wide;
     std::string shape =
@@ -106,8 +97,8 @@ void mlir::qmm::printLayersAsJson(llvm::raw_ostream &os,
           json.attribute("n", layer.n);
           json.attribute("k", layer.k);
           json.attribute("expressed", getDTypeName(layer.expressed));
-          json.attribute("bytes",
-                         static_cast<int64_t>(getBytes(checkpoint, layer)));
+          json.attribute(
+              "bytes", static_cast<int64_t>(getStoredBytes(checkpoint, layer)));
           json.attribute("wide_bytes",
                          static_cast<int64_t>(getWideBytes(layer)));
           json.attribute("bias", !layer.bias.empty());

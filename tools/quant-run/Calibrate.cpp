@@ -40,35 +40,30 @@ std::string getLayer(const std::string &result) {
 
 using Layers = std::map<std::string, Magnitudes>;
 
-Status malformed(const std::string &path, const std::string &text) {
-  return Status(QMM_STATUS_MALFORMED, path + ": " + text +
-                                          ": not a file that --calibrate "
-                                          "wrote, so nothing can be added");
+Status malformed(const std::string &text) {
+  return Status(QMM_STATUS_MALFORMED, text + ": not a file that --calibrate "
+                                             "wrote, so nothing can be added");
 }
 
 Status readLayer(const std::string &path, const JsonMember &member,
                  Magnitudes &layer) {
   const std::string where = "layers[" + quoteName(member.key) + "]";
-  const JsonValue *amax = member.value.find("amax");
+  std::optional<double> amax = getNumber(member.value.find("amax"));
   const JsonValue *histogram = member.value.find("histogram");
-  if (!amax || (amax->kind != JsonValue::Kind::Float &&
-                amax->kind != JsonValue::Kind::Integer))
-    return malformed(path, where + " has no number 'amax'");
-  double value = amax->kind == JsonValue::Kind::Float
-                     ? std::strtod(amax->string.c_str(), nullptr)
-                     : double(amax->integer);
-  if (!(value >= 0) || !std::isfinite(float(value)))
-    return malformed(path, where + ".amax isn't a finite magnitude");
-  layer.addAmax(float(value));
+  if (!amax)
+    return malformed(path + ": " + where + " has no number 'amax'");
+  if (!(*amax >= 0) || !std::isfinite(float(*amax)))
+    return malformed(path + ": " + where + ".amax isn't a finite magnitude");
+  layer.addAmax(float(*amax));
   if (!histogram || histogram->kind != JsonValue::Kind::Object)
-    return malformed(path, where + " has no object 'histogram'");
+    return malformed(path + ": " + where + " has no object 'histogram'");
   for (const JsonMember &bin : histogram->members) {
     char *end = nullptr;
     unsigned long index = std::strtoul(bin.key.c_str(), &end, 10);
     if (bin.key.empty() || *end || index >= Magnitudes::kNumBins ||
         bin.value.kind != JsonValue::Kind::Integer || bin.value.integer < 0)
-      return malformed(path, where + ".histogram[" + quoteName(bin.key) +
-                                 "] isn't the count of a bin");
+      return malformed(path + ": " + where + ".histogram[" +
+                       quoteName(bin.key) + "] isn't the count of a bin");
     layer.addBin(uint32_t(index), uint64_t(bin.value.integer));
   }
   return Status();
@@ -76,19 +71,18 @@ Status readLayer(const std::string &path, const JsonMember &member,
 
 /// What --append adds to; a file that isn't there has nothing.
 Status readLayers(const std::string &path, Layers &layers) {
-  Result<MappedFile> file = MappedFile::open(path);
-  if (!file.ok())
-    return file.getStatus().getCode() == QMM_STATUS_NOT_FOUND
-               ? Status()
-               : file.getStatus();
   constexpr unsigned kMaxDepth = 8;
-  Result<JsonValue> document = parseJson(
-      {reinterpret_cast<const char *>(file->data()), file->size()}, kMaxDepth);
-  if (!document.ok())
-    return malformed(path, document.getStatus().getMessage());
+  Result<JsonValue> document = readJsonFile(path, kMaxDepth);
+  if (!document.ok()) {
+    const Status &status = document.getStatus();
+    return status.getCode() == QMM_STATUS_NOT_FOUND ? Status()
+           : status.getCode() == QMM_STATUS_MALFORMED
+               ? malformed(status.getMessage())
+               : status;
+  }
   const JsonValue *members = document->find("layers");
   if (!members || members->kind != JsonValue::Kind::Object)
-    return malformed(path, "no object 'layers'");
+    return malformed(path + ": no object 'layers'");
   for (const JsonMember &member : members->members)
     if (Status status = readLayer(path, member, layers[member.key]);
         !status.ok())
@@ -112,12 +106,7 @@ Status writeLayers(const std::string &path, const Layers &layers) {
   std::string text = Json{{"layers", std::move(list)}}.dump(
                          2, ' ', false, Json::error_handler_t::replace) +
                      "\n";
-  AtomicFile file;
-  if (Status status = file.open(path); !status.ok())
-    return status;
-  if (Status status = file.write(text.data(), text.size()); !status.ok())
-    return status;
-  return file.commit();
+  return writeFile(path, text);
 }
 
 } // namespace

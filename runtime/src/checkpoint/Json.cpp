@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "checkpoint/Json.h"
+#include "checkpoint/MappedFile.h"
 
 #include <unordered_set>
 
@@ -222,4 +223,25 @@ std::string qmmrt::dumpJson(const JsonValue &value) {
     text += (text.size() > 1 ? ", " : "") + quoteJson(member.key) + ": " +
             dumpJson(member.value);
   return text + "}";
+}
+
+Result<JsonValue> qmmrt::readJsonFile(const std::string &path,
+                                      unsigned maxDepth) {
+  Result<MappedFile> file = MappedFile::open(path);
+  if (!file.ok())
+    return file.getStatus();
+  Result<JsonValue> document = parseJson(
+      {reinterpret_cast<const char *>(file->data()), file->size()}, maxDepth);
+  if (!document.ok())
+    return Status(document.getStatus().getCode(),
+                  path + ": " + document.getStatus().getMessage());
+  return document;
+}
+
+std::optional<double> qmmrt::getNumber(const JsonValue *value) {
+  if (value && value->kind == JsonValue::Kind::Integer)
+    return double(value->integer);
+  if (value && value->kind == JsonValue::Kind::Float)
+    return std::strtod(value->string.c_str(), nullptr);
+  return std::nullopt;
 }

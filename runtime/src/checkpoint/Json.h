@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,13 @@ Result<JsonValue> parseJson(std::string_view text, unsigned maxDepth);
 std::string dumpJson(const JsonValue &value);
 /// `text` as a JSON string, in ASCII.
 std::string quoteJson(const std::string &text);
+
+/// As parseJson, of a file: MappedFile::open's errors as they are, the parser's
+/// with the path in front.
+Result<JsonValue> readJsonFile(const std::string &path, unsigned maxDepth);
+
+/// An Integer or a Float; nullopt for anything else, and for nullptr.
+std::optional<double> getNumber(const JsonValue *value);
 
 /// Runs nlohmann's SAX parser, which doesn't recurse, over `text`.  The handler
 /// reports its own failures; a syntax error is described by

@@ -271,3 +271,13 @@ qmmrt::readLinearLayers(const Checkpoint &checkpoint,
     return status;
   return std::move(reader.layers);
 }
+
+uint64_t qmmrt::getStoredBytes(const Checkpoint &checkpoint,
+                               const LinearLayer &layer) {
+  uint64_t bytes = 0;
+  for (const std::string *key :
+       {&layer.weight, &layer.weightScale, &layer.tensorScale})
+    if (!key->empty())
+      bytes += checkpoint.find(*key)->bytes;
+  return bytes;
+}

@@ -53,6 +53,9 @@ struct LinearLayer {
   std::vector<std::string> notes;
 };
 
+/// Of the weight and its scales.
+uint64_t getStoredBytes(const Checkpoint &checkpoint, const LinearLayer &layer);
+
 /// A tensor named like a weight that isn't read as a linear layer, and why.
 struct SkippedWeight {
   std::string key, reason;

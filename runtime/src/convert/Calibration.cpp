@@ -11,24 +11,17 @@
 //===----------------------------------------------------------------------===//
 #include "convert/Calibration.h"
 #include "checkpoint/Json.h"
-#include "checkpoint/MappedFile.h"
 
 #include <cmath>
-#include <cstdlib>
 
 using namespace qmmrt;
 
 Result<std::map<std::string, float>>
 qmmrt::readCalibration(const std::string &path, const std::string &percentile) {
   constexpr unsigned kMaxDepth = 16;
-  Result<MappedFile> file = MappedFile::open(path);
-  if (!file.ok())
-    return file.getStatus();
-  Result<JsonValue> document = parseJson(
-      {reinterpret_cast<const char *>(file->data()), file->size()}, kMaxDepth);
+  Result<JsonValue> document = readJsonFile(path, kMaxDepth);
   if (!document.ok())
-    return Status(document.getStatus().getCode(),
-                  path + ": " + document.getStatus().getMessage());
+    return document.getStatus();
   const JsonValue *layers = document->find("layers");
   if (!layers || layers->kind != JsonValue::Kind::Object)
     return Status(QMM_STATUS_INVALID_ARGUMENT,
@@ -42,12 +35,7 @@ qmmrt::readCalibration(const std::string &path, const std::string &percentile) {
       if (field)
         field = field->find(percentile);
     }
-    double value = 0;
-    if (field && field->kind == JsonValue::Kind::Float)
-      value = std::strtod(field->string.c_str(), nullptr);
-    else if (field && field->kind == JsonValue::Kind::Integer)
-      value = double(field->integer);
-    float single = static_cast<float>(value);
+    float single = static_cast<float>(getNumber(field).value_or(0));
     if (!std::isfinite(single) || !(single > 0))
       return Status(
           QMM_STATUS_INVALID_ARGUMENT,

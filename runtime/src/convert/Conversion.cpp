@@ -173,15 +173,6 @@ static std::string buildIndex(const std::vector<SafetensorsStream> &shards,
   return text + "\n  }\n}\n";
 }
 
-static Status writeText(const std::string &path, const std::string &text) {
-  AtomicFile file;
-  if (Status status = file.open(path); !status.ok())
-    return status;
-  if (Status status = file.write(text.data(), text.size()); !status.ok())
-    return status;
-  return file.commit();
-}
-
 /// All that decides the output's bytes.
 std::string Conversion::describeWork() const {
   std::string text;
@@ -285,8 +276,8 @@ Status Conversion::run(FunctionRef<void(const Progress &)> progress,
       return status;
   journal.remove();
   if (numShards > 1)
-    if (Status status = writeText(files[numShards], buildIndex(shards, files));
+    if (Status status = writeFile(files[numShards], buildIndex(shards, files));
         !status.ok())
       return status;
-  return configPath.empty() ? Status() : writeText(configPath, configText);
+  return configPath.empty() ? Status() : writeFile(configPath, configText);
 }

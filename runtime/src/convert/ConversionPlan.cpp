@@ -76,16 +76,6 @@ Status Conversion::readDeclarations() {
   return {};
 }
 
-static uint64_t getSourceBytes(const Checkpoint &checkpoint,
-                               const LinearLayer &layer) {
-  uint64_t bytes = 0;
-  for (const std::string *key :
-       {&layer.weight, &layer.weightScale, &layer.tensorScale})
-    if (!key->empty())
-      bytes += checkpoint.find(*key)->bytes;
-  return bytes;
-}
-
 static std::string formatDecibel(double value) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.1f dB", value);
@@ -187,7 +177,7 @@ Status Conversion::planLayer(const LinearLayer &layer, const Decision &decision,
   report.n = layer.n;
   report.k = layer.k;
   report.from = nameScheme(layer.scheme);
-  report.bytesIn = report.bytesOut = getSourceBytes(checkpoint, layer);
+  report.bytesIn = report.bytesOut = getStoredBytes(checkpoint, layer);
   report.reason = decision.reason;
   std::optional<Target> target = decision.target;
   if (decision.choose)

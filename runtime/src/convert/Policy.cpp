@@ -11,7 +11,6 @@
 //===----------------------------------------------------------------------===//
 #include "convert/Policy.h"
 #include "checkpoint/Json.h"
-#include "checkpoint/MappedFile.h"
 #include "numerics/Layouts.h"
 
 #include <algorithm>
@@ -135,14 +134,9 @@ static Status readRule(const JsonValue &object, PolicyRule &rule) {
 
 Result<std::vector<PolicyRule>> qmmrt::readPolicy(const std::string &path) {
   constexpr unsigned kMaxDepth = 8;
-  Result<MappedFile> file = MappedFile::open(path);
-  if (!file.ok())
-    return file.getStatus();
-  Result<JsonValue> document = parseJson(
-      {reinterpret_cast<const char *>(file->data()), file->size()}, kMaxDepth);
+  Result<JsonValue> document = readJsonFile(path, kMaxDepth);
   if (!document.ok())
-    return Status(document.getStatus().getCode(),
-                  path + ": " + document.getStatus().getMessage());
+    return document.getStatus();
   const JsonValue *list = document->find("rules");
   if (!list || list->kind != JsonValue::Kind::Array ||
       document->members.size() != 1)

@@ -142,12 +142,7 @@ Status AlgorithmCache::write(const Map &map) const {
   const uint64_t digest = hashBytes(bytes.data(), bytes.size());
   bytes.append(reinterpret_cast<const char *>(&digest), sizeof(digest));
   makeFolders(path.substr(0, path.rfind('/')));
-  AtomicFile file;
-  if (Status s = file.open(path); !s.ok())
-    return s;
-  if (Status s = file.write(bytes.data(), bytes.size()); !s.ok())
-    return s;
-  return file.commit();
+  return writeFile(path, bytes);
 }
 
 std::optional<cublasLtMatmulAlgo>

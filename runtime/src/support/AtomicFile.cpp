@@ -186,4 +186,13 @@ Status AtomicFile::commit() {
   return Status();
 }
 
+Status writeFile(const std::string &path, const std::string &bytes) {
+  AtomicFile file;
+  if (Status status = file.open(path); !status.ok())
+    return status;
+  if (Status status = file.write(bytes.data(), bytes.size()); !status.ok())
+    return status;
+  return file.commit();
+}
+
 } // namespace qmmrt

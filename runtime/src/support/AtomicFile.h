@@ -61,6 +61,9 @@ private:
   unsigned slot = ~0u; // for removeTemporaryFiles; ~0: none
 };
 
+/// A file of these bytes, whole or not at all.
+Status writeFile(const std::string &path, const std::string &bytes);
+
 /// Removes the temporary files of all that are open.  For the handler of a
 /// signal that ends the process: allocates and locks nothing.
 void removeTemporaryFiles();

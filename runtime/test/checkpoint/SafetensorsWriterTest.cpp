@@ -10,9 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "checkpoint/SafetensorsWriter.h"
-#include "FileBuilder.h"
+#include "TestFolder.h"
 
-#include <dirent.h>
 #include <fstream>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -25,26 +24,9 @@ namespace {
 /// A folder of its own, to see what is left in it.
 class SafetensorsWriterTest : public ::testing::Test {
 protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "qmm-writer-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
-  }
-  void TearDown() override {
-    for (const std::string &name : list())
-      ::remove((folder + "/" + name).c_str());
-    ::rmdir(folder.c_str());
-  }
-  std::vector<std::string> list() const {
-    std::vector<std::string> names;
-    DIR *handle = ::opendir(folder.c_str());
-    while (dirent *entry = ::readdir(handle))
-      if (entry->d_name[0] != '.')
-        names.push_back(entry->d_name);
-    ::closedir(handle);
-    return names;
-  }
-  std::string folder;
+  std::vector<std::string> list() const { return temporary.list(); }
+  TestFolder temporary;
+  const std::string &folder = temporary.path;
 };
 } // namespace
 

@@ -14,8 +14,11 @@
 
 #include "FileBuilder.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 namespace qmmrt::test {
 
@@ -31,6 +34,15 @@ struct TestFolder {
   }
   void write(const std::string &name, const std::string &bytes) const {
     std::ofstream(path + "/" + name, std::ios::binary) << bytes;
+  }
+  /// The names in it, sorted; without hidden ones.
+  std::vector<std::string> list() const {
+    std::vector<std::string> names;
+    for (const auto &entry : std::filesystem::directory_iterator(path))
+      if (std::string name = entry.path().filename(); name[0] != '.')
+        names.push_back(std::move(name));
+    std::sort(names.begin(), names.end());
+    return names;
   }
   std::string path;
 };

@@ -10,8 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "convert/Conversion.h"
+#include "TestFolder.h"
 
-#include <dirent.h>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -24,9 +24,6 @@ namespace {
 class ConversionTest : public ::testing::Test {
 protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "qmm-convert-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
     source = folder + "/in.safetensors";
     output = folder + "/out.safetensors";
     std::ifstream from(std::string(QMM_TEST_CHECKPOINTS) +
@@ -34,21 +31,7 @@ protected:
                        std::ios::binary);
     std::ofstream(source, std::ios::binary) << from.rdbuf();
   }
-  void TearDown() override {
-    for (const std::string &name : list())
-      ::remove((folder + "/" + name).c_str());
-    ::rmdir(folder.c_str());
-  }
-  std::vector<std::string> list() const {
-    std::vector<std::string> names;
-    DIR *handle = ::opendir(folder.c_str());
-    while (dirent *entry = ::readdir(handle))
-      if (entry->d_name[0] != '.')
-        names.push_back(entry->d_name);
-    ::closedir(handle);
-    std::sort(names.begin(), names.end());
-    return names;
-  }
+  std::vector<std::string> list() const { return temporary.list(); }
   static ConversionOptions getOptions() {
     ConversionOptions options;
     options.selection.target = *parseTarget("nvfp4", 0);
@@ -73,7 +56,9 @@ protected:
     return status;
   }
 
-  std::string folder, source, output;
+  test::TestFolder temporary;
+  const std::string &folder = temporary.path;
+  std::string source, output;
   std::atomic<bool> cancel{false};
   bool resumes = false;
   WeightOptions weights;
